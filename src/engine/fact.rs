@@ -1,0 +1,241 @@
+//! What the engine tells whoever watches. Facts decide nothing; losing one changes no record's fate.
+
+use std::{sync::Arc, time::Duration};
+
+use crate::{
+    engine::event::{BatchId, CommitResult, Reason},
+    record::{PartitionId, Record},
+};
+
+/// Something worth a metric or a log event.
+#[derive(Debug)]
+pub enum Fact {
+    /// One poll was taken in.
+    Enqueued {
+        records: u32,
+        bytes: u64,
+        depth: u32,
+    },
+    /// A record is finished because its deadline has passed.
+    Expired {
+        record: Box<Record>,
+        topic: Arc<str>,
+        stage: Stage,
+        late_by: Duration,
+    },
+    /// The `deadline_ms` header does not parse; the record is delivered as if it had none.
+    DeadlineMalformed {
+        partition: PartitionId,
+        offset: i64,
+    },
+    Paused(Gate),
+    Resumed(Gate),
+    BatchDispatched {
+        batch: BatchId,
+        topic: Arc<str>,
+        records: u32,
+        bytes: u64,
+        attempt: u16,
+        waited: Duration,
+    },
+    BatchSettled {
+        batch: BatchId,
+        topic: Arc<str>,
+        records: u32,
+        answer: &'static str,
+        status: Option<u16>,
+        took: Duration,
+    },
+    /// Records finished by success; `late` of them after their deadline.
+    Completed {
+        topic: Arc<str>,
+        records: u32,
+        late: u32,
+    },
+    /// Records that will be tried again.
+    Retried {
+        records: u32,
+        cause: &'static str,
+        delay: Duration,
+    },
+    /// The worker cannot take work: nothing is dispatched until `hold` is over.
+    WorkerHeld {
+        cause: &'static str,
+        hold: Duration,
+        detail: Option<Box<str>>,
+    },
+    WorkerBack {
+        after: Duration,
+    },
+    DeadLettered {
+        topic: Arc<str>,
+        number: i32,
+        offset: i64,
+        reason: Reason,
+        attempts: u16,
+        status: Option<u16>,
+    },
+    DeadLetterFailed {
+        topic: Arc<str>,
+        number: i32,
+        offset: i64,
+        error: String,
+    },
+    /// The dead-letter budget is used up: records are held, not lost.
+    DeadLetterHeld {
+        records: u32,
+    },
+    /// Finished without the worker and without a dead letter, as the policy says.
+    Skipped {
+        topic: Arc<str>,
+        number: i32,
+        offset: i64,
+        reason: Reason,
+    },
+    /// A record holds its partition (`POISON_POLICY=stop`).
+    PartitionStopped {
+        topic: Arc<str>,
+        number: i32,
+        offset: i64,
+        reason: Reason,
+    },
+    /// Records let go without a disposition of their own: the next owner gets them.
+    Abandoned {
+        records: u32,
+        cause: &'static str,
+    },
+    Rebalanced {
+        assigned: u32,
+        revoked: u32,
+        lost: bool,
+    },
+    /// Revoked partitions went back to the group; `unfinished` of their records were in flight.
+    Released {
+        partitions: u32,
+        unfinished: u32,
+        took: Duration,
+    },
+    /// A partition's offsets went back: a new epoch starts at `offset`.
+    OffsetReset {
+        topic: Arc<str>,
+        number: i32,
+        expected: i64,
+        offset: i64,
+    },
+    CommitAsked {
+        offsets: Vec<(PartitionId, i64)>,
+    },
+    CommitAnswered {
+        results: Vec<CommitResult>,
+        took: Duration,
+    },
+    /// Something of an epoch that is over arrived and was ignored.
+    Stale {
+        what: &'static str,
+    },
+    /// A partition stood still for no reason and was repaired; `again` counts the repairs in a row.
+    Repaired {
+        topic: Arc<str>,
+        number: i32,
+        again: u32,
+    },
+    Drain {
+        state: DrainState,
+    },
+    /// A promise of docs/ARCHITECTURE.md does not hold. Must never be seen.
+    Violation {
+        invariant: &'static str,
+        what: String,
+    },
+}
+
+/// Where a record was found to be expired.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Stage {
+    Intake,
+    Queue,
+    Batch,
+    Send,
+    Retry,
+}
+
+impl Stage {
+    pub const ALL: [Self; 5] = [Self::Intake, Self::Queue, Self::Batch, Self::Send, Self::Retry];
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Intake => "intake",
+            Self::Queue => "queue",
+            Self::Batch => "batch",
+            Self::Send => "send",
+            Self::Retry => "retry",
+        }
+    }
+}
+
+/// One transition of the gate or of one partition's own gate.
+#[derive(Debug, Clone)]
+pub struct Gate {
+    pub stage: GateStage,
+    pub reason: PauseReason,
+    /// The partitions concerned; all that are assigned for a process-wide pause.
+    pub partitions: Vec<PartitionId>,
+    pub depth: u32,
+    pub bytes: u64,
+    /// The larger of the two fill percentages.
+    pub pct: f64,
+    /// How long it was shut; zero when it shuts.
+    pub shut_for: Duration,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GateStage {
+    /// The shared queue is not read; nothing is thrown away.
+    Soft,
+    /// The partitions are paused in the client; what it had fetched ahead is fetched again.
+    Hard,
+}
+
+impl GateStage {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Soft => "soft",
+            Self::Hard => "hard",
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PauseReason {
+    /// The queue reached its high watermark.
+    QueueFull,
+    /// Too many records of this partition wait for the one that holds its frontier.
+    Span,
+    /// A record holds the partition (`POISON_POLICY=stop`).
+    Stopped,
+}
+
+impl PauseReason {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::QueueFull => "queue_full",
+            Self::Span => "span",
+            Self::Stopped => "stopped",
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DrainState {
+    Started {
+        in_flight: u32,
+        abandoned: u32,
+    },
+    /// Everything in flight has settled, or the deadline passed with `unfinished` records in flight.
+    Settled {
+        unfinished: u32,
+    },
+    Done,
+}

@@ -1,0 +1,91 @@
+//! The engine's numbers. Validated by `config`; the engine takes them as they are.
+
+use std::time::Duration;
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct EngineSettings {
+    /// Bound on queued records; `None` with `USE_BOUNDED_QUEUE=false`.
+    pub queue_records_max: Option<u32>,
+    /// Bound on queued bytes; always in force.
+    pub queue_bytes_max: u64,
+    /// At most this many records are handed over by one poll.
+    pub max_poll_records: u32,
+    /// Shut the gate when records or bytes reach this percentage of their bound.
+    pub pause_threshold_pct: f64,
+    /// Open it when both are at or below this.
+    pub resume_threshold_pct: f64,
+    /// Pause in the client too when the gate has been shut for this long; zero is at once.
+    pub pause_hard_after: Duration,
+    /// `ENABLE_TTL`.
+    pub ttl: bool,
+    pub tombstones: TombstonePolicy,
+    pub max_record_bytes: u64,
+    /// Records per batch; 1 with `ENABLE_MICROBATCH=false`.
+    pub batch_records_max: u32,
+    pub batch_bytes_max: u64,
+    /// The longest wait to fill a batch, counted from its first record.
+    pub linger: Duration,
+    /// Concurrency limit: batches in flight.
+    pub concurrency: u32,
+    pub inference_timeout: Duration,
+    pub ordering: Ordering,
+    pub retry: RetrySettings,
+    pub poison: PoisonPolicy,
+    /// Share of settled records that may be dead-lettered over a minute, in percent; at least 10 records.
+    pub dead_letter_max_pct: f64,
+    /// Records beyond a partition's frontier.
+    pub span_max: u32,
+    /// `None` with `USE_MANUAL_COMMIT=false`: the source stores offsets itself.
+    pub commit_interval: Option<Duration>,
+    /// How long in-flight work of a revoked partition is waited for.
+    pub revoke_drain: Duration,
+    /// A partition that is assigned, not gated, behind, and does not move for this long is repaired.
+    pub stall_after: Duration,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct RetrySettings {
+    /// Failures charged to one record before it is given up.
+    pub attempts_max: u16,
+    pub backoff_min: Duration,
+    pub backoff_max: Duration,
+    /// Retry batches allowed per hundred fresh ones, beside ten a second.
+    pub budget_pct: f64,
+    /// Cap on what a worker's Retry-After is believed.
+    pub retry_after_max: Duration,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ordering {
+    /// Any order.
+    None,
+    /// At most one batch in flight per key; records without a key are free.
+    Key,
+    /// At most one batch in flight per partition.
+    Partition,
+}
+
+/// What becomes of a record that cannot be delivered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PoisonPolicy {
+    /// To the dead-letter topic (there is one).
+    DeadLetter,
+    /// Its partition is paused and an alarm raised.
+    Stop,
+    /// It is finished and counted.
+    Skip,
+}
+
+/// What a null value is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TombstonePolicy {
+    /// A record like any other.
+    Deliver,
+    /// Finished at intake and counted.
+    Skip,
+    /// Given up at intake, as the poison policy says.
+    Poison,
+}

@@ -1,0 +1,150 @@
+//! What `/state`, the gauges and the console show: a copy of the engine's standing at one moment.
+
+use crate::engine::fact::{GateStage, PauseReason};
+
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct Snapshot {
+    pub phase: Phase,
+    /// Why `/readyz` answers 503; empty when ready.
+    pub not_ready: Vec<NotReady>,
+    pub queue: QueueState,
+    pub gate: GateState,
+    pub in_flight: InFlightState,
+    pub retry: RetryState,
+    pub dead_letters: DeadLetterState,
+    pub worker: WorkerState,
+    pub commit: CommitState,
+    pub knobs: Knobs,
+    /// Sum of the partitions' lag, where it is known.
+    pub backlog_records: u64,
+    pub starvation: Starvation,
+    pub partitions: Vec<PartitionState>,
+    /// Partitions that stood still for no reason and did not move after repeated repairs: `/livez` fails.
+    pub stalled: u32,
+    pub violations: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    Running,
+    Draining,
+    Leaving,
+    /// Out of the group; nothing left to do.
+    Stopped,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NotReady {
+    Draining,
+    WorkerBusy,
+    WorkerAway,
+    WorkerMisconfigured,
+    DeadLetterHeld,
+    PartitionStopped,
+}
+
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct QueueState {
+    pub records: u32,
+    /// Highest since the start.
+    pub records_peak: u32,
+    pub records_max: Option<u32>,
+    pub bytes: u64,
+    pub bytes_max: u64,
+    pub oldest_age_ms: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct GateState {
+    /// `None` when open.
+    pub stage: Option<GateStage>,
+    pub pct: f64,
+    pub shut_for_ms: u64,
+    /// Shut time since the start.
+    pub shut_total_ms: u64,
+    /// Times it shut since the start.
+    pub shuts: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct InFlightState {
+    pub batches: u32,
+    pub batches_max: u32,
+    pub records: u32,
+    pub oldest_age_ms: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct RetryState {
+    pub records: u32,
+    pub bytes: u64,
+    /// Batches the retry budget allows right now.
+    pub budget: f64,
+}
+
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct DeadLetterState {
+    pub in_flight: u32,
+    /// Waiting for the budget or for the topic to answer.
+    pub held: u32,
+    pub budget: f64,
+}
+
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct WorkerState {
+    /// `ready`, `busy`, `away` or `misconfigured`.
+    pub health: &'static str,
+    pub for_ms: u64,
+    /// What the worker said last when it was not ready.
+    pub detail: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct CommitState {
+    pub in_flight: bool,
+    pub last_applied_age_ms: Option<u64>,
+    pub last_error: Option<String>,
+}
+
+/// The values in force.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
+pub struct Knobs {
+    pub concurrency: u32,
+    pub batch_records_max: u32,
+    pub batch_bytes_max: u64,
+    pub linger_ms: f64,
+    pub pause_threshold_pct: f64,
+    pub resume_threshold_pct: f64,
+}
+
+/// Who waited for whom, in milliseconds since the start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+pub struct Starvation {
+    /// The worker had room and there was nothing to send, while the log held records: our fault.
+    pub worker_ms: u64,
+    /// The worker had room and the log was read to its end: nobody's.
+    pub source_ms: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct PartitionState {
+    pub topic: String,
+    pub partition: i32,
+    pub epoch: u32,
+    /// `active`, `draining` (revoked, its in-flight work finishing) or `stopped` (a record holds it).
+    pub phase: &'static str,
+    /// Why nothing of it is fetched right now; empty when it is.
+    pub paused: Vec<PauseReason>,
+    pub position: Option<i64>,
+    pub frontier: Option<i64>,
+    pub committed: Option<i64>,
+    pub end: Option<i64>,
+    pub lag: Option<i64>,
+    /// Records polled and not finished or finished beyond the frontier.
+    pub span: u32,
+    pub in_flight: u32,
+    /// How long the frontier has been held by its oldest unfinished record.
+    pub frontier_age_ms: u64,
+}

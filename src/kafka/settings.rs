@@ -1,0 +1,39 @@
+//! The Kafka adapter's numbers, validated by `config`.
+
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+
+#[derive(Debug, Clone)]
+pub struct KafkaSettings {
+    /// `host:port[,host:port]`
+    pub brokers: String,
+    /// At least one; a name that starts with `^` is a regular expression.
+    pub topics: Vec<String>,
+    pub group_id: String,
+    /// Static membership; `None` is dynamic.
+    pub group_instance_id: Option<String>,
+    pub client_id: String,
+    /// `fetch.wait.max.ms`
+    pub fetch_max_wait: Duration,
+    /// `fetch.queue.backoff.ms`, at most 10.
+    pub fetch_queue_backoff: Duration,
+    /// `queued.max.messages.kbytes`: the prefetch budget of the whole process.
+    pub prefetch_bytes_max: u64,
+    /// `queued.min.messages`
+    pub prefetch_records: u32,
+    /// `auto.offset.reset`: `earliest`, `latest` or `error`.
+    pub offset_reset: String,
+    pub session_timeout: Duration,
+    pub max_poll_interval: Duration,
+    /// Records over this pass the byte credit (the engine refuses them).
+    pub max_record_bytes: u64,
+    pub max_poll_records: u32,
+    /// `USE_MANUAL_COMMIT`; when false, offsets are stored at enqueue and committed by the client every
+    /// `auto_commit_interval`.
+    pub manual_commit: bool,
+    pub auto_commit_interval: Duration,
+    /// OAUTHBEARER: the token is read from this file each time the client wants one.
+    pub oauth_token_file: Option<PathBuf>,
+    /// librdkafka properties passed through, names already dotted. Secret values are in here: never print.
+    pub pass_through: BTreeMap<String, String>,
+    pub dead_letter_topic: Option<String>,
+}

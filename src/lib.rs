@@ -1,0 +1,18 @@
+//! Sluicegate: a Kafka consumer sidecar for inference workers.
+//!
+//! The map, in the order a record meets it (docs/ARCHITECTURE.md has the whole):
+//! [`kafka`] polls → [`engine`] admits, queues, batches, settles and keeps the ledger → [`worker`] calls the model.
+//! [`runtime`] is the one task that owns the engine; [`sim`] runs the same engine on virtual time;
+//! [`config`], [`admin`] and [`telemetry`] are how people set it up and look inside.
+
+pub mod admin;
+pub mod config;
+pub mod engine;
+#[cfg(feature = "kafka")]
+pub mod kafka;
+pub mod record;
+pub mod runtime;
+pub mod sim;
+pub mod telemetry;
+pub mod time;
+pub mod worker;

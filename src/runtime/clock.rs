@@ -1,0 +1,1 @@
+//! Where `now` comes from in the shell.

@@ -1,0 +1,64 @@
+//! The async shell around the engine: one task that owns it ([`driver`]) and the seams it talks through.
+//!
+//! The traits exist so that the same driver runs on Kafka, on the simulator's models and in tests on paused time.
+//! None of them decides anything: they carry [`Command`]s and batches out, and [`Event`]s back.
+
+pub mod clock;
+pub mod driver;
+
+use std::future::Future;
+
+use crate::{
+    engine::event::{Batch, Command, DeadLetter, DeadLettered, Event, Settled},
+    engine::fact::Fact,
+    time::Now,
+};
+
+/// Where records come from.
+pub trait Source {
+    /// Hands over a command. Never blocks and never fails: a source that can no longer act says so with
+    /// [`SourceEvent::Fatal`].
+    fn perform(&mut self, command: Command);
+
+    /// The next event, in the order things happened. Cancel safe.
+    fn next(&mut self) -> impl Future<Output = SourceEvent>;
+}
+
+#[derive(Debug)]
+pub enum SourceEvent {
+    Engine(Event),
+    /// For the observer only.
+    Note(SourceNote),
+    /// The source is beyond repair (fenced, thread gone): the process has to end, and a restart replays.
+    Fatal(String),
+}
+
+/// What the source alone can know, for metrics and logs.
+#[derive(Debug, Clone)]
+pub enum SourceNote {
+    /// Prefetched bytes thrown away by a pause, which the broker sends again (an estimate: prefetched records times
+    /// their mean size).
+    Refetch { bytes: u64 },
+    /// Time from a resume to the first record after it.
+    Resumed { first_record: std::time::Duration },
+    /// The client reported an error it deals with itself: its code and its words.
+    ClientError { code: String, text: String },
+}
+
+/// Who does the inference.
+pub trait Worker {
+    /// Sends one batch and returns it with the answer, whatever happens. Within `batch.timeout`.
+    fn call(&self, batch: Batch) -> impl Future<Output = Settled> + Send + 'static;
+}
+
+/// Where dead letters go.
+pub trait DeadLetterSink {
+    /// Produces one record and waits for the acknowledgement.
+    fn send(&self, letter: DeadLetter) -> impl Future<Output = DeadLettered> + Send + 'static;
+}
+
+/// Who watches: metrics and logs, or the simulator's checker.
+pub trait Observer {
+    fn fact(&mut self, now: Now, fact: &Fact);
+    fn note(&mut self, now: Now, note: &SourceNote);
+}

@@ -1,0 +1,3 @@
+//! The worker adapter: one HTTP call per batch. It translates and decides nothing.
+
+pub mod settings;
