@@ -37,6 +37,7 @@ pub enum Fact {
         bytes: u64,
         attempt: u16,
         waited: Duration,
+        retry: bool,
     },
     BatchSettled {
         batch: BatchId,
@@ -213,6 +214,8 @@ pub enum PauseReason {
     QueueFull,
     /// Too many records of this partition wait for the one that holds its frontier.
     Span,
+    /// Its records would fill the queue while a retry keeps them from being sent (`ORDERING=key|partition`).
+    Order,
     /// A record holds the partition (`POISON_POLICY=stop`).
     Stopped,
 }
@@ -222,6 +225,7 @@ impl PauseReason {
         match self {
             Self::QueueFull => "queue_full",
             Self::Span => "span",
+            Self::Order => "order",
             Self::Stopped => "stopped",
         }
     }

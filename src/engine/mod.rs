@@ -1,6 +1,204 @@
-//! PURE. The gate itself: plain structs, no I/O, no clock, no lock.
+//! PURE. The gate itself: plain structs that are told what happened and say what to do.
+//!
+//! [`Engine::step`] takes the time and one [`Event`] and appends to [`Effects`]. Nothing in here reads a clock, waits,
+//! locks, logs or draws a random number, so the simulator runs the very same code on virtual time, and a recorded run
+//! replays.
+//!
+//! One room per job: `admission` judges at the door, `queue` holds, `dispatch` cuts batches, `settle` turns answers
+//! into dispositions, `retry` and `dead_letter` keep what did not go well, `ledger` and `commit` decide what is
+//! finished, `gate` and `credit` bound the intake, `release` gives partitions back. The promises I1-I10 are in
+//! docs/ARCHITECTURE.md.
 
+pub mod admission;
+mod assignment;
+mod commit;
+mod credit;
+mod dead_letter;
+mod dispatch;
+mod dispose;
 pub mod event;
 pub mod fact;
+mod gate;
+mod in_flight;
+mod intake;
+pub mod ledger;
+mod observe;
+mod order;
+mod pause;
+mod queue;
+mod release;
+pub mod retry;
 pub mod settings;
+mod settle;
 pub mod snapshot;
+mod watchdog;
+mod worker_health;
+
+use crate::{
+    engine::{
+        assignment::Partitions,
+        commit::Commits,
+        credit::Credit,
+        dead_letter::{LetterBudget, Outbox},
+        event::{Action, Command, Event},
+        fact::Fact,
+        gate::Gate,
+        in_flight::InFlight,
+        observe::Starving,
+        order::OrderLocks,
+        queue::Queue,
+        release::{Drain, Revoke},
+        retry::{RetryBudget, RetryPool},
+        settings::EngineSettings,
+        worker_health::WorkerHealth,
+    },
+    record::Record,
+    time::{Instant, Now},
+};
+
+/// What one step asks for and tells. Kept by the caller and cleared between steps, so that a step allocates nothing.
+#[derive(Debug, Default)]
+pub struct Effects {
+    /// To be performed in order.
+    pub actions: Vec<Action>,
+    pub facts: Vec<Fact>,
+}
+
+impl Effects {
+    fn command(&mut self, command: Command) {
+        self.actions.push(Action::Source(command));
+    }
+
+    fn fact(&mut self, fact: Fact) {
+        self.facts.push(fact);
+    }
+}
+
+/// The gate. One task owns it.
+#[derive(Debug)]
+pub struct Engine {
+    settings: EngineSettings,
+    partitions: Partitions,
+    queue: Queue,
+    credit: Credit,
+    gate: Gate,
+    order: OrderLocks,
+    in_flight: InFlight,
+    worker: WorkerHealth,
+    retries: RetryPool,
+    retry_budget: RetryBudget,
+    letters: Outbox,
+    letter_budget: LetterBudget,
+    commits: Commits,
+    /// Revokes whose in-flight work is waited for; one, or a few when the group is in turmoil.
+    revokes: Vec<Revoke>,
+    drain: Option<Drain>,
+    /// What the worker takes in one request: `BATCH_MAX_BYTES`, or less once it answered 413.
+    batch_bytes_max: u64,
+    /// The queue is not swept for expired records before this.
+    next_sweep: Instant,
+    starving: Starving,
+    violations: u64,
+    /// Emptied record lists, to be filled again. Bound: twice the concurrency limit.
+    spare: Vec<Vec<Record>>,
+}
+
+impl Engine {
+    pub fn new(settings: EngineSettings) -> Self {
+        Self {
+            retry_budget: RetryBudget::new(settings.retry.budget_pct),
+            letter_budget: LetterBudget::new(settings.dead_letter_max_pct),
+            batch_bytes_max: settings.batch_bytes_max,
+            settings,
+            partitions: Partitions::default(),
+            queue: Queue::default(),
+            credit: Credit::default(),
+            gate: Gate::default(),
+            order: OrderLocks::default(),
+            in_flight: InFlight::default(),
+            worker: WorkerHealth::default(),
+            retries: RetryPool::default(),
+            letters: Outbox::default(),
+            commits: Commits::default(),
+            revokes: Vec::new(),
+            drain: None,
+            next_sweep: Instant::ZERO,
+            starving: Starving::default(),
+            violations: 0,
+            spare: Vec::new(),
+        }
+    }
+
+    /// Takes one event in and appends what follows from it.
+    pub fn step(&mut self, now: Now, event: Event, out: &mut Effects) {
+        self.starving.account(now.mono);
+        match event {
+            Event::Assigned(assignments) => self.on_assigned(&assignments, out),
+            Event::Revoked { partitions, lost } => self.on_revoked(now, partitions, lost, out),
+            Event::Polled { records, ends } => self.on_polled(now, records, &ends, out),
+            Event::Progress(progress) => self.on_progress(now, &progress, out),
+            Event::Settled(settled) => self.on_settled(now, settled, out),
+            Event::Committed { id, results } => self.on_committed(now, id, results, out),
+            Event::DeadLettered(answer) => self.on_dead_lettered(now, answer, out),
+            Event::Left => self.on_left(out),
+            Event::Drain { deadline } => self.on_drain(deadline, out),
+            Event::Wake => {}
+        }
+        self.advance(now, out);
+    }
+
+    /// Does everything the present moment allows.
+    fn advance(&mut self, now: Now, out: &mut Effects) {
+        self.retry_budget.refill(now.mono);
+        self.sweep(now, out);
+        self.post_letters(now, out);
+        self.dispatch(now, out);
+        self.advance_revokes(now, out);
+        self.advance_drain(now, out);
+        self.commit(now, out);
+        self.move_gate(now, out);
+        self.grant(out);
+        self.starving.look(self.who_starves(now.mono));
+    }
+
+    /// When to be stepped with [`Event::Wake`] if nothing happens before.
+    pub fn next_wake(&self, now: Now) -> Option<Instant> {
+        let sweep = self.queue.earliest_deadline().map(|at| (now.mono_at(at) + SWEEP_SLACK).max(self.next_sweep));
+        let commit = self.settings.commit_interval.and_then(|interval| self.commits.next_wake(interval));
+        let each = [
+            sweep,
+            commit,
+            self.gate.next_wake(&self.settings),
+            self.dispatch_wake(now),
+            self.letters_wake(),
+            self.release_wake(),
+        ];
+        each.into_iter().flatten().min()
+    }
+
+    fn commit(&mut self, now: Now, out: &mut Effects) {
+        let Some(interval) = self.settings.commit_interval else { return };
+        if let Some(command) = self.commits.ask(now.mono, interval, false, &mut self.partitions) {
+            self.send_commit(command, out);
+        }
+    }
+
+    fn send_commit(&mut self, command: Command, out: &mut Effects) {
+        if let Command::Commit { offsets, .. } = &command {
+            out.fact(Fact::CommitAsked { offsets: offsets.clone() });
+        }
+        out.command(command);
+    }
+
+    /// A promise was broken: counted, told, and the safer of two ways taken by the caller.
+    fn violate(&mut self, invariant: &'static str, what: String, out: &mut Effects) {
+        self.violations += 1;
+        out.fact(Fact::Violation { invariant, what });
+    }
+}
+
+/// Expired means past the deadline, so a sweep at the deadline itself would find nothing.
+const SWEEP_SLACK: std::time::Duration = std::time::Duration::from_millis(1);
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,161 @@
+//! The partitions that are ours, each with its epoch, its ledger and its own reasons to be paused.
+
+use std::sync::Arc;
+
+use crate::{
+    engine::{event::Assignment, fact::PauseReason, ledger::Ledger, queue::LaneId},
+    record::{Epoch, PartitionId, Record},
+    time::Instant,
+};
+
+/// One partition, for as long as the process lives; what belongs to an epoch is made anew with each assignment.
+#[derive(Debug)]
+pub struct Partition {
+    pub topic: Arc<str>,
+    pub lane: LaneId,
+    pub number: i32,
+    pub epoch: Epoch,
+    pub phase: Phase,
+    pub ledger: Ledger,
+    /// Records of this epoch with the worker or with the dead-letter topic.
+    pub in_flight: u32,
+    /// Records of this epoch in the queue.
+    pub queued: u32,
+    /// Records of this epoch in the retry pool.
+    pub retrying: u32,
+    /// Acknowledged by the group.
+    pub committed: Option<i64>,
+    /// Asked for last; never goes back within an epoch.
+    pub asked: Option<i64>,
+    /// In the list of partitions whose frontier moved.
+    pub dirty: bool,
+    pub pauses: Pauses,
+    /// Whether the client was told to pause it.
+    pub paused_in_client: bool,
+    pub end: Option<i64>,
+    pub stall: Stall,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Not ours.
+    Released,
+    Active,
+    /// Revoked; its in-flight work is waited for.
+    Draining,
+}
+
+/// A partition's own reasons to be paused.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Pauses {
+    pub span: bool,
+    pub order: bool,
+    pub stopped: bool,
+}
+
+impl Pauses {
+    pub fn any(self) -> bool {
+        self.span || self.order || self.stopped
+    }
+
+    pub fn reasons(self) -> impl Iterator<Item = PauseReason> {
+        let each =
+            [(self.span, PauseReason::Span), (self.order, PauseReason::Order), (self.stopped, PauseReason::Stopped)];
+        each.into_iter().filter_map(|(on, reason)| on.then_some(reason))
+    }
+}
+
+/// The watchdog's notes on one partition.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Stall {
+    pub position: Option<i64>,
+    /// Since when it has stood there although it should move.
+    pub since: Option<Instant>,
+    /// Repairs in a row that did not help.
+    pub repairs: u32,
+}
+
+/// Every partition ever assigned, by its id. Bounded by the partitions of the subscribed topics.
+#[derive(Debug, Default)]
+pub struct Partitions {
+    all: Vec<Option<Partition>>,
+}
+
+impl Partitions {
+    /// Starts a new epoch of a partition.
+    pub fn assign(&mut self, assignment: &Assignment, lane: LaneId) {
+        let index = assignment.id.index();
+        if self.all.len() <= index {
+            self.all.resize_with(index + 1, || None);
+        }
+        let Some(slot) = self.all.get_mut(index) else { return };
+        let epoch = slot.as_ref().map_or(Epoch(1), |old| Epoch(old.epoch.0 + 1));
+        *slot = Some(Partition {
+            topic: Arc::clone(&assignment.topic),
+            lane,
+            number: assignment.number,
+            epoch,
+            phase: Phase::Active,
+            ledger: Ledger::default(),
+            in_flight: 0,
+            queued: 0,
+            retrying: 0,
+            committed: None,
+            asked: None,
+            dirty: false,
+            pauses: Pauses::default(),
+            paused_in_client: false,
+            end: None,
+            stall: Stall::default(),
+        });
+    }
+
+    pub fn get(&self, id: PartitionId) -> Option<&Partition> {
+        self.all.get(id.index())?.as_ref()
+    }
+
+    pub fn get_mut(&mut self, id: PartitionId) -> Option<&mut Partition> {
+        self.all.get_mut(id.index())?.as_mut()
+    }
+
+    /// The partition a record belongs to, if its epoch is still going on.
+    pub fn current(&mut self, record: &Record) -> Option<&mut Partition> {
+        self.get_mut(record.partition).filter(|p| p.phase != Phase::Released && p.epoch == record.notes.epoch)
+    }
+
+    /// Partitions that are ours, draining ones included.
+    pub fn owned(&self) -> impl Iterator<Item = (PartitionId, &Partition)> {
+        self.iter().filter(|(_, partition)| partition.phase != Phase::Released)
+    }
+
+    pub fn active(&self) -> impl Iterator<Item = (PartitionId, &Partition)> {
+        self.iter().filter(|(_, partition)| partition.phase == Phase::Active)
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (PartitionId, &Partition)> {
+        let numbered = self.all.iter().enumerate();
+        numbered.filter_map(|(index, slot)| Some((PartitionId(u32::try_from(index).ok()?), slot.as_ref()?)))
+    }
+}
+
+impl Partition {
+    /// The epoch is over: whatever still carries it is stale from here on.
+    pub fn end_epoch(&mut self) {
+        self.epoch = Epoch(self.epoch.0 + 1);
+        self.ledger = Ledger::default();
+        self.in_flight = 0;
+        self.queued = 0;
+        self.retrying = 0;
+        self.asked = None;
+        self.committed = None;
+        self.dirty = false;
+        self.stall = Stall::default();
+        self.pauses = Pauses::default();
+    }
+
+    /// Records between the committed offset, or the frontier while nothing is committed yet, and the log's end.
+    pub fn lag(&self) -> Option<i64> {
+        let from = self.committed.or_else(|| self.ledger.frontier())?;
+        Some((self.end? - from).max(0))
+    }
+}

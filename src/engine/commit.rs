@@ -1,0 +1,142 @@
+//! When which frontiers are committed: at most one commit in flight, at most one per interval, and at once when a
+//! partition is to be given back.
+
+use std::time::Duration;
+
+use crate::{
+    engine::{
+        assignment::{Partition, Partitions, Phase},
+        event::{Command, CommitId, CommitOutcome, CommitResult},
+    },
+    record::PartitionId,
+    time::Instant,
+};
+
+#[derive(Debug, Default)]
+pub struct Commits {
+    in_flight: Option<InFlight>,
+    /// Partitions whose frontier moved since it was last asked for. Each at most once (`Partition::dirty`).
+    dirty: Vec<PartitionId>,
+    next_id: u64,
+    asked_at: Option<Instant>,
+    applied_at: Option<Instant>,
+    last_error: Option<String>,
+}
+
+#[derive(Debug)]
+struct InFlight {
+    id: CommitId,
+    since: Instant,
+}
+
+/// A commit without an answer for this long is given up and its late answer ignored. The client parks commits for up
+/// to a session timeout while the coordinator is away, then answers.
+pub const ANSWER_WAIT: Duration = Duration::from_secs(60);
+
+impl Commits {
+    /// The partition's frontier moved.
+    pub fn mark_dirty(&mut self, id: PartitionId, dirty: &mut bool) {
+        if !std::mem::replace(dirty, true) {
+            self.dirty.push(id);
+        }
+    }
+
+    /// Asks for every frontier that moved, if the interval is over or `urgent`.
+    pub fn ask(
+        &mut self,
+        now: Instant,
+        interval: Duration,
+        urgent: bool,
+        partitions: &mut Partitions,
+    ) -> Option<Command> {
+        self.give_up_waiting(now);
+        let due = urgent || self.asked_at.is_none_or(|asked| now >= asked + interval);
+        if !due || self.in_flight.is_some() || self.dirty.is_empty() {
+            return None;
+        }
+        let mut offsets = Vec::with_capacity(self.dirty.len());
+        for id in self.dirty.drain(..) {
+            let Some(partition) = partitions.get_mut(id).filter(|p| p.dirty && p.phase != Phase::Released) else {
+                continue;
+            };
+            partition.dirty = false;
+            let Some(frontier) = partition.ledger.frontier() else { continue };
+            if partition.asked.max(partition.committed).is_none_or(|asked| frontier > asked) {
+                partition.asked = Some(frontier);
+                offsets.push((id, frontier));
+            }
+        }
+        if offsets.is_empty() {
+            return None;
+        }
+        let id = CommitId(self.next_id);
+        self.next_id += 1;
+        self.asked_at = Some(now);
+        self.in_flight = Some(InFlight { id, since: now });
+        Some(Command::Commit { id, offsets })
+    }
+
+    fn give_up_waiting(&mut self, now: Instant) {
+        if self.in_flight.as_ref().is_some_and(|commit| now >= commit.since + ANSWER_WAIT) {
+            self.in_flight = None;
+            self.last_error = Some("no answer".to_owned());
+        }
+    }
+
+    /// Notes what became of a commit. How long it took, unless the answer is to one that was given up.
+    pub fn on_answer(
+        &mut self,
+        now: Instant,
+        id: CommitId,
+        results: &[CommitResult],
+        all: &mut Partitions,
+    ) -> Option<Duration> {
+        let took = now.since(self.in_flight.take_if(|commit| commit.id == id)?.since);
+        for result in results {
+            let partition = all.get_mut(result.partition).filter(|p| p.phase != Phase::Released);
+            match &result.outcome {
+                CommitOutcome::Applied => {
+                    self.applied_at = Some(now);
+                    // The same number is in `asked` unless the epoch ended meanwhile.
+                    if let Some(p) = partition.filter(|p| p.asked == Some(result.offset)) {
+                        p.committed = Some(result.offset);
+                    }
+                }
+                CommitOutcome::EpochOver(code) => self.last_error = Some(code.clone()),
+                CommitOutcome::Failed(code) => {
+                    self.last_error = Some(code.clone());
+                    if let Some(p) = partition.filter(|p| p.asked == Some(result.offset)) {
+                        p.asked = None;
+                        self.mark_dirty(result.partition, &mut p.dirty);
+                    }
+                }
+            }
+        }
+        Some(took)
+    }
+
+    pub fn in_flight(&self) -> bool {
+        self.in_flight.is_some()
+    }
+
+    /// Whether the frontier of every one of these partitions was asked for and answered, one way or the other.
+    pub fn is_settled<'a>(&self, mut partitions: impl Iterator<Item = &'a Partition>) -> bool {
+        partitions.all(|p| !p.dirty && (!self.in_flight() || p.asked.is_none() || p.asked == p.committed))
+    }
+
+    pub fn next_wake(&self, interval: Duration) -> Option<Instant> {
+        match &self.in_flight {
+            Some(commit) => Some(commit.since + ANSWER_WAIT),
+            None if self.dirty.is_empty() => None,
+            None => Some(self.asked_at.map_or(Instant::ZERO, |asked| asked + interval)),
+        }
+    }
+
+    pub fn applied_at(&self) -> Option<Instant> {
+        self.applied_at
+    }
+
+    pub fn last_error(&self) -> Option<&str> {
+        self.last_error.as_deref()
+    }
+}

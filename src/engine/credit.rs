@@ -1,0 +1,45 @@
+//! How much the source may hand over: never more than the queue has room for.
+//!
+//! Credit is granted ahead, so that the poll thread does not wait for the engine at every poll. What was granted and
+//! has not come back as records counts as taken.
+
+use crate::engine::{event::Command, settings::EngineSettings};
+
+#[derive(Debug, Default)]
+pub struct Credit {
+    records: u32,
+    bytes: u64,
+}
+
+impl Credit {
+    /// Records granted ahead at most: two polls, one being read while one is on its way.
+    pub fn window(settings: &EngineSettings) -> u32 {
+        settings.max_poll_records.saturating_mul(2)
+    }
+
+    /// Records came in and used credit up.
+    pub fn use_up(&mut self, records: u32, bytes: u64) {
+        self.records = self.records.saturating_sub(records);
+        self.bytes = self.bytes.saturating_sub(bytes);
+    }
+
+    /// What to grant now, if it is worth a command. The byte credit is topped up to the room there is; records to the
+    /// smaller of room and window.
+    pub fn top_up(&mut self, settings: &EngineSettings, queued: u32, queued_bytes: u64) -> Option<Command> {
+        let room = settings.queue_records_max.map_or(u32::MAX, |max| max.saturating_sub(queued));
+        let target = room.min(Self::window(settings));
+        let room_bytes = settings.queue_bytes_max.saturating_sub(queued_bytes);
+        let records = target.saturating_sub(self.records);
+        let bytes = room_bytes.saturating_sub(self.bytes);
+        // Topped up when less than a second poll of records, or less than a record of bytes, is left; sooner would
+        // only be chatter.
+        let wants_records = records > 0 && self.records <= settings.max_poll_records;
+        let wants_bytes = bytes > 0 && self.bytes < settings.max_record_bytes;
+        if !wants_records && !wants_bytes {
+            return None;
+        }
+        self.records += records;
+        self.bytes += bytes;
+        Some(Command::Grant { records, bytes })
+    }
+}

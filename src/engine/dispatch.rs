@@ -1,0 +1,220 @@
+//! Which records go to the worker next, and when.
+//!
+//! Due retries first (their budget allowing), then the lane whose oldest record has waited longest, once its batch is
+//! due: full by records or bytes, its linger (counted from the first record) over, or a deadline so near that waiting
+//! for the linger would cost it. Nothing goes while the worker is held or the concurrency limit is reached.
+
+use std::time::Duration;
+
+use crate::{
+    engine::{
+        Effects, Engine,
+        admission::is_expired,
+        assignment::Phase,
+        event::{Action, Batch},
+        fact::{Fact, Stage},
+        in_flight::Flight,
+        queue::{Lane, LaneId},
+        retry::{Group, Suspicion},
+    },
+    record::Record,
+    time::{Instant, Now, UnixMillis},
+};
+
+impl Engine {
+    pub(super) fn dispatch(&mut self, now: Now, out: &mut Effects) {
+        while self.has_slot(now.mono) {
+            if let Some(group) = self.next_retry(now, out) {
+                self.send(now, group, true, out);
+            } else if let Some(lane) = self.next_lane(now) {
+                self.send_fresh(now, lane, out);
+            } else {
+                return;
+            }
+        }
+    }
+
+    fn has_slot(&self, now: Instant) -> bool {
+        self.drain.is_none() && self.in_flight.batches() < self.worker.concurrency(now, self.settings.concurrency)
+    }
+
+    /// Fresh records wait while dead letters are held (the way out is blocked) or the retry pool is at its bound.
+    pub(super) fn takes_fresh(&self) -> bool {
+        let records_max = self.settings.queue_records_max.unwrap_or(4096);
+        self.letters.held() == 0
+            && self.retries.records() < records_max
+            && self.retries.bytes() < self.settings.queue_bytes_max
+    }
+
+    fn next_retry(&mut self, now: Now, out: &mut Effects) -> Option<Group> {
+        loop {
+            let records_max = self.settings.batch_records_max as usize;
+            let budget = &mut self.retry_budget;
+            let mut group = self.retries.pop_due(now.mono, budget, records_max, self.batch_bytes_max)?;
+            let mut kept = self.spare.pop().unwrap_or_default();
+            for record in group.records.drain(..) {
+                self.on_leaving_retry(&record, out);
+                if is_expired(record.notes.deadline, now.wall) {
+                    self.expire(now, record, Stage::Retry, out);
+                } else {
+                    kept.push(record);
+                }
+            }
+            self.keep_spare(std::mem::replace(&mut group.records, kept));
+            if !group.records.is_empty() {
+                return Some(group);
+            }
+            self.send_behind_on(now, group.lane, std::mem::take(&mut group.behind));
+        }
+    }
+
+    fn on_leaving_retry(&mut self, record: &Record, out: &mut Effects) {
+        if let Some(partition) = self.partitions.current(record) {
+            partition.retrying -= 1;
+        }
+        self.reopen_partition(record.partition, out);
+    }
+
+    /// The lane that is due and has waited longest.
+    fn next_lane(&self, now: Now) -> Option<LaneId> {
+        if !self.takes_fresh() {
+            return None;
+        }
+        let due = self.queue.lanes().filter(|(_, lane)| self.lane_due(now, lane).is_some_and(|at| at <= now.mono));
+        due.min_by_key(|(_, lane)| lane.oldest()).map(|(id, _)| id)
+    }
+
+    /// When the lane's next batch is due; `None` while it is empty or wholly blocked by its order.
+    fn lane_due(&self, now: Now, lane: &Lane) -> Option<Instant> {
+        let linger_end = lane.oldest()? + self.settings.linger;
+        if lane.blocked_at == Some((self.order.freed(), lane.records.len())) {
+            return None;
+        }
+        let full = lane.records.len() >= self.settings.batch_records_max as usize || lane.bytes >= self.batch_bytes_max;
+        let pressed = lane.earliest_deadline().is_some_and(|at| now.mono_at(at) < linger_end);
+        Some(if full || pressed { now.mono } else { linger_end })
+    }
+
+    fn send_fresh(&mut self, now: Now, lane: LaneId, out: &mut Effects) {
+        let records = self.cut(now, lane, out);
+        if records.is_empty() {
+            self.keep_spare(records);
+            if let Some(lane) = self.queue.lane_mut(lane) {
+                lane.blocked_at = Some((self.order.freed(), lane.records.len()));
+            }
+            return;
+        }
+        let group = Group { lane, records, suspicion: Suspicion::None, behind: Vec::new(), budgeted: false };
+        self.retry_budget.on_fresh();
+        self.send(now, group, false, out);
+    }
+
+    /// Takes the next batch out of a lane. In the ordered modes blocked records are stepped over and stay.
+    fn cut(&mut self, now: Now, lane: LaneId, out: &mut Effects) -> Vec<Record> {
+        let forming = self.in_flight.next_id().0;
+        let mut records = self.spare.pop().unwrap_or_default();
+        let mut blocked = self.spare.pop().unwrap_or_default();
+        let mut bytes = 0;
+        while records.len() < self.settings.batch_records_max as usize {
+            let next = self.queue.lane(lane).and_then(|lane| lane.records.front());
+            let Some(charge) = next.map(Record::charge) else { break };
+            if !records.is_empty() && bytes + charge > self.batch_bytes_max {
+                break;
+            }
+            let Some(record) = self.queue.pop(lane) else { break };
+            if is_expired(record.notes.deadline, now.wall) {
+                if let Some(partition) = self.partitions.current(&record) {
+                    partition.queued -= 1;
+                }
+                self.expire(now, record, Stage::Batch, out);
+            } else if self.order.try_hold(record.notes.order, forming) {
+                bytes += charge;
+                records.push(record);
+            } else {
+                blocked.push(record);
+            }
+        }
+        self.queue.put_back(lane, &mut blocked);
+        self.keep_spare(blocked);
+        for record in &records {
+            if let Some(partition) = self.partitions.current(record) {
+                partition.queued -= 1;
+            }
+            self.reopen_partition(record.partition, out);
+        }
+        records
+    }
+
+    /// Hands a batch to the worker.
+    fn send(&mut self, now: Now, group: Group, retry: bool, out: &mut Effects) {
+        let Group { lane, records, suspicion, behind, .. } = group;
+        let Some(topic) = self.queue.lane(lane).map(|lane| lane.topic.clone()) else { return };
+        let id = self.in_flight.next_id();
+        let (mut bytes, mut attempts, mut oldest) = (0, 0, now.mono);
+        for record in &records {
+            bytes += record.charge();
+            attempts = attempts.max(record.notes.attempts);
+            oldest = oldest.min(record.notes.admitted_at);
+            if let Some(partition) = self.partitions.current(record) {
+                partition.in_flight += 1;
+            }
+        }
+        let count = u32::try_from(records.len()).unwrap_or(u32::MAX);
+        self.in_flight.insert(Flight { id, records: count, since: now.mono, suspicion, behind });
+        out.fact(Fact::BatchDispatched {
+            batch: id,
+            topic: topic.clone(),
+            records: count,
+            bytes,
+            attempt: attempts + 1,
+            waited: now.mono.since(oldest),
+            retry,
+        });
+        let not_after = records.iter().filter_map(|record| record.notes.deadline).min();
+        let timeout = self.timeout(now.wall, &records);
+        out.actions.push(Action::Dispatch(Batch { id, topic, records, not_after, timeout }));
+    }
+
+    /// The call's bound: `INFERENCE_TIMEOUT`, or less when every record in it will have expired before.
+    fn timeout(&self, wall: UnixMillis, records: &[Record]) -> Duration {
+        let mut last = wall;
+        for record in records {
+            match record.notes.deadline {
+                Some(deadline) => last = last.max(deadline),
+                None => return self.settings.inference_timeout,
+            }
+        }
+        self.settings.inference_timeout.min(wall.until(last) + Duration::from_millis(1))
+    }
+
+    pub(super) fn dispatch_wake(&self, now: Now) -> Option<Instant> {
+        if self.drain.is_some() || self.in_flight.batches() >= self.settings.concurrency {
+            return None;
+        }
+        let hold = self.worker.next_wake();
+        // While held, or while a probe is out, nothing else can become due.
+        if self.worker.concurrency(now.mono, self.settings.concurrency) <= self.in_flight.batches() {
+            return hold.filter(|until| *until > now.mono);
+        }
+        let retry = self.retries.next_due().map(|(due, budgeted)| {
+            if budgeted && self.retry_budget.tokens() < 1.0 {
+                due.max(self.retry_budget.next_token(now.mono))
+            } else {
+                due
+            }
+        });
+        let lane = self.queue.lanes().filter_map(|(_, lane)| self.lane_due(now, lane)).min();
+        retry.into_iter().chain(lane.filter(|_| self.takes_fresh())).min()
+    }
+
+    /// Lets go of a record without a disposition: its next owner will see it again.
+    pub(super) fn let_go(&mut self, record: &Record) {
+        self.order.free(record.notes.order);
+    }
+
+    /// Whether work on the record may still be begun.
+    pub(super) fn may_go_on(&mut self, record: &Record) -> bool {
+        self.drain.is_none()
+            && self.partitions.current(record).is_some_and(|p| p.phase == Phase::Active && !p.pauses.stopped)
+    }
+}

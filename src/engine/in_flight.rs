@@ -1,0 +1,67 @@
+//! Batches that are with the worker: at most the concurrency limit.
+
+use crate::{
+    engine::{event::BatchId, retry::Suspicion},
+    record::Record,
+    time::Instant,
+};
+
+/// What the engine keeps about a batch while the worker has its records.
+#[derive(Debug)]
+pub struct Flight {
+    pub id: BatchId,
+    pub records: u32,
+    pub since: Instant,
+    pub suspicion: Suspicion,
+    /// Ordered modes: records that may go only after these have settled.
+    pub behind: Vec<Record>,
+}
+
+/// Bound: the concurrency limit, so a plain list is the fastest table.
+#[derive(Debug, Default)]
+pub struct InFlight {
+    flights: Vec<Flight>,
+    records: u32,
+    next_id: u64,
+}
+
+impl InFlight {
+    /// The id the next batch will have.
+    pub fn next_id(&self) -> BatchId {
+        BatchId(self.next_id)
+    }
+
+    pub fn insert(&mut self, flight: Flight) {
+        self.next_id = flight.id.0 + 1;
+        self.records += flight.records;
+        self.flights.push(flight);
+    }
+
+    pub fn take(&mut self, id: BatchId) -> Option<Flight> {
+        let index = self.flights.iter().position(|flight| flight.id == id)?;
+        let flight = self.flights.swap_remove(index);
+        self.records -= flight.records;
+        Some(flight)
+    }
+
+    pub fn batches(&self) -> u32 {
+        u32::try_from(self.flights.len()).unwrap_or(u32::MAX)
+    }
+
+    pub fn records(&self) -> u32 {
+        self.records
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.flights.is_empty()
+    }
+
+    pub fn oldest(&self) -> Option<Instant> {
+        self.flights.iter().map(|flight| flight.since).min()
+    }
+
+    /// Records waiting behind a batch, for whoever abandons a partition.
+    pub fn behind_mut(&mut self) -> impl Iterator<Item = &mut Vec<Record>> {
+        self.flights.iter_mut().map(|flight| &mut flight.behind)
+    }
+}

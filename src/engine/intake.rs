@@ -1,0 +1,155 @@
+//! Partitions and records coming in.
+
+use std::time::Duration;
+
+use crate::{
+    engine::{
+        Effects, Engine,
+        admission::{self, Deadline, Verdict},
+        event::{Assignment, CommitId, CommitResult, PartitionEnd},
+        fact::{Fact, Stage},
+        ledger::LedgerError,
+        order::OrderLocks,
+    },
+    record::Record,
+    time::Now,
+};
+
+/// The queue is swept for expired records at most this often.
+const SWEEP_EVERY: Duration = Duration::from_millis(50);
+
+impl Engine {
+    pub(super) fn on_assigned(&mut self, assignments: &[Assignment], out: &mut Effects) {
+        for assignment in assignments {
+            let lane = self.queue.lane_id(&assignment.topic);
+            // A partition that comes back without having been revoked (an adapter's slip) must not leave old records.
+            self.abandon_partition(assignment.id, "reassigned", out);
+            self.partitions.assign(assignment, lane);
+        }
+        let assigned = u32::try_from(assignments.len()).unwrap_or(u32::MAX);
+        out.fact(Fact::Rebalanced { assigned, revoked: 0, lost: false });
+        self.reconcile_pauses(out);
+    }
+
+    pub(super) fn on_polled(&mut self, now: Now, records: Vec<Record>, ends: &[PartitionEnd], out: &mut Effects) {
+        let polled = u32::try_from(records.len()).unwrap_or(u32::MAX);
+        let bytes = records.iter().map(Record::charge).sum();
+        self.credit.use_up(polled, bytes);
+        for record in records {
+            self.admit(now, record, out);
+        }
+        for end in ends {
+            if let Some(partition) = self.partitions.get_mut(end.partition) {
+                partition.end = partition.end.max(Some(end.offset));
+                if partition.ledger.reach_end(end.offset) {
+                    self.commits.mark_dirty(end.partition, &mut partition.dirty);
+                }
+            }
+        }
+        if polled > 0 {
+            out.fact(Fact::Enqueued { records: polled, bytes, depth: self.queue.records() });
+        }
+    }
+
+    fn admit(&mut self, now: Now, mut record: Record, out: &mut Effects) {
+        if !self.charge(now, &mut record, out) {
+            return;
+        }
+        if self.settings.ttl {
+            match admission::deadline(&record.payload) {
+                Deadline::None => {}
+                Deadline::At(at) => record.notes.deadline = Some(at),
+                Deadline::Malformed => {
+                    out.fact(Fact::DeadlineMalformed { partition: record.partition, offset: record.offset });
+                }
+            }
+        }
+        record.notes.admitted_at = now.mono;
+        record.notes.order = OrderLocks::mark(self.settings.ordering, &record);
+        match admission::judge(&self.settings, now.wall, &record) {
+            Verdict::Admit => self.enqueue(record, out),
+            Verdict::Expired { .. } => self.expire(now, record, Stage::Intake, out),
+            Verdict::Skip => self.skip(now, record, crate::engine::event::Reason::Tombstone, out),
+            Verdict::GiveUp(reason) => self.give_up(now, record, reason, None, None, out),
+        }
+    }
+
+    /// Enters the record in its partition's ledger. False when it is not ours to work on.
+    fn charge(&mut self, now: Now, record: &mut Record, out: &mut Effects) -> bool {
+        let Some(partition) = self.partitions.get_mut(record.partition) else {
+            out.fact(Fact::Stale { what: "record" });
+            return false;
+        };
+        if partition.phase != super::assignment::Phase::Active || self.drain.is_some() {
+            out.fact(Fact::Stale { what: "record" });
+            return false;
+        }
+        if partition.pauses.stopped {
+            // The record that stopped the partition holds the frontier: this one comes again after a restart.
+            return false;
+        }
+        match partition.ledger.charge(now.mono, record.offset) {
+            Ok(seq) => record.notes.seq = seq,
+            Err(LedgerError::Backwards { expected, offset }) => {
+                let (topic, number) = (partition.topic.clone(), partition.number);
+                out.fact(Fact::OffsetReset { topic, number, expected, offset });
+                self.abandon_partition(record.partition, "offset_reset", out);
+                return self.charge(now, record, out);
+            }
+            Err(error) => {
+                self.violate("I1", error.to_string(), out);
+                return false;
+            }
+        }
+        record.notes.epoch = partition.epoch;
+        if partition.ledger.span() > self.settings.span_max {
+            let what = format!("{}-{}: span {}", partition.topic, partition.number, partition.ledger.span());
+            self.violate("I6", what, out);
+        }
+        self.pause_for_span(record.partition, out);
+        true
+    }
+
+    fn enqueue(&mut self, record: Record, out: &mut Effects) {
+        let id = record.partition;
+        let Some(partition) = self.partitions.get_mut(id) else { return };
+        partition.queued += 1;
+        let blocked = partition.retrying > 0;
+        self.queue.push(partition.lane, record);
+        if blocked {
+            self.pause_for_order(id, out);
+        }
+    }
+
+    /// Takes what expired while it was queued out of the queue, so that it makes room even while nothing is sent.
+    pub(super) fn sweep(&mut self, now: Now, out: &mut Effects) {
+        let expired = self.queue.earliest_deadline().is_some_and(|earliest| now.wall > earliest);
+        if !expired || now.mono < self.next_sweep {
+            return;
+        }
+        self.next_sweep = now.mono + SWEEP_EVERY;
+        let mut gone = self.spare.pop().unwrap_or_default();
+        self.queue.sweep(now.wall, |_, record| gone.push(record));
+        for record in gone.drain(..) {
+            if let Some(partition) = self.partitions.current(&record) {
+                partition.queued -= 1;
+            }
+            self.expire(now, record, Stage::Queue, out);
+        }
+        self.keep_spare(gone);
+    }
+
+    pub(super) fn on_committed(&mut self, now: Now, id: CommitId, results: Vec<CommitResult>, out: &mut Effects) {
+        match self.commits.on_answer(now.mono, id, &results, &mut self.partitions) {
+            Some(took) => out.fact(Fact::CommitAnswered { results, took }),
+            None => out.fact(Fact::Stale { what: "commit" }),
+        }
+    }
+
+    /// Keeps an emptied list for the next batch.
+    pub(super) fn keep_spare(&mut self, list: Vec<Record>) {
+        if self.spare.len() < 2 * self.settings.concurrency as usize {
+            self.spare.push(list);
+        }
+    }
+}

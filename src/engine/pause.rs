@@ -1,0 +1,133 @@
+//! Carrying the gate's moves and the partitions' own pauses to the source.
+//!
+//! A partition is paused in the client while the gate is hard or one of its own reasons holds. What the client was
+//! told last is kept in `Partition::paused_in_client`, so each change is one command.
+
+use std::time::Duration;
+
+use crate::{
+    engine::{
+        Effects, Engine,
+        event::Command,
+        fact::{Fact, Gate as GateFact, GateStage, PauseReason},
+        gate::{self, Move},
+        settings::Ordering,
+    },
+    record::PartitionId,
+    time::Now,
+};
+
+impl Engine {
+    pub(super) fn fill_pct(&self) -> f64 {
+        gate::fill_pct(&self.settings, self.queue.records(), self.queue.bytes())
+    }
+
+    pub(super) fn move_gate(&mut self, now: Now, out: &mut Effects) {
+        let pct = self.fill_pct();
+        while let Some(moved) = self.gate.observe(now.mono, &self.settings, pct) {
+            let (depth, bytes) = (self.queue.records(), self.queue.bytes());
+            let fact = |stage, shut_for| gate::fact(stage, depth, bytes, pct, shut_for);
+            let partitions = self.partitions.active().map(|(id, _)| id).collect();
+            match moved {
+                Move::Shut => {
+                    out.fact(Fact::Paused(GateFact { partitions, ..fact(GateStage::Soft, Duration::ZERO) }));
+                }
+                Move::Harden => {
+                    out.fact(Fact::Paused(GateFact { partitions, ..fact(GateStage::Hard, Duration::ZERO) }));
+                    self.reconcile_pauses(out);
+                }
+                Move::Open(stage, shut_for) => {
+                    out.fact(Fact::Resumed(GateFact { partitions, ..fact(stage, shut_for) }));
+                    self.reconcile_pauses(out);
+                }
+            }
+        }
+    }
+
+    pub(super) fn grant(&mut self, out: &mut Effects) {
+        if self.drain.is_some() || !self.gate.is_open() {
+            return;
+        }
+        let grant = self.credit.top_up(&self.settings, self.queue.records(), self.queue.bytes());
+        out.actions.extend(grant.map(super::event::Action::Source));
+    }
+
+    /// Tells the client about every partition whose pause it should change.
+    pub(super) fn reconcile_pauses(&mut self, out: &mut Effects) {
+        let hard = self.gate.is_hard();
+        let change = |wanted: bool| {
+            let differs = self
+                .partitions
+                .active()
+                .filter(move |(_, p)| (hard || p.pauses.any()) == wanted && p.paused_in_client != wanted);
+            differs.map(|(id, _)| id).collect::<Vec<_>>()
+        };
+        for (wanted, ids) in [(true, change(true)), (false, change(false))] {
+            for id in &ids {
+                if let Some(partition) = self.partitions.get_mut(*id) {
+                    partition.paused_in_client = wanted;
+                }
+            }
+            if !ids.is_empty() {
+                out.command(if wanted { Command::Pause(ids) } else { Command::Resume(ids) });
+            }
+        }
+    }
+
+    /// Records that may still arrive after a pause was sent: those already granted, and one poll that the client had
+    /// given out before.
+    fn span_margin(&self) -> u32 {
+        super::credit::Credit::window(&self.settings) + self.settings.max_poll_records
+    }
+
+    pub(super) fn pause_for_span(&mut self, id: PartitionId, out: &mut Effects) {
+        let limit = self.settings.span_max.saturating_sub(self.span_margin()).max(1);
+        let Some(partition) = self.partitions.get_mut(id) else { return };
+        if !partition.pauses.span && partition.ledger.span() >= limit {
+            partition.pauses.span = true;
+            self.tell_pause(id, PauseReason::Span, true, out);
+        }
+    }
+
+    /// A partition's frontier moved or its retries ended: opens what no longer has a reason to be shut.
+    pub(super) fn reopen_partition(&mut self, id: PartitionId, out: &mut Effects) {
+        let low = self.settings.span_max / 2;
+        let share = self.order_share();
+        let Some(partition) = self.partitions.get_mut(id) else { return };
+        if partition.pauses.span && partition.ledger.span() <= low {
+            partition.pauses.span = false;
+            self.tell_pause(id, PauseReason::Span, false, out);
+        }
+        let Some(partition) = self.partitions.get_mut(id) else { return };
+        if partition.pauses.order && (partition.retrying == 0 || partition.queued <= share / 2) {
+            partition.pauses.order = false;
+            self.tell_pause(id, PauseReason::Order, false, out);
+        }
+    }
+
+    /// Ordered modes: a partition whose records wait behind a retry may not fill the queue for the others.
+    pub(super) fn pause_for_order(&mut self, id: PartitionId, out: &mut Effects) {
+        let share = self.order_share();
+        let Some(partition) = self.partitions.get_mut(id) else { return };
+        let blocks = partition.retrying > 0 && partition.queued >= share;
+        if self.settings.ordering != Ordering::None && blocks && !partition.pauses.order {
+            partition.pauses.order = true;
+            self.tell_pause(id, PauseReason::Order, true, out);
+        }
+    }
+
+    /// A quarter of the queue.
+    fn order_share(&self) -> u32 {
+        self.settings.queue_records_max.unwrap_or(4096).div_ceil(4)
+    }
+
+    pub(super) fn tell_pause(&mut self, id: PartitionId, reason: PauseReason, paused: bool, out: &mut Effects) {
+        let gate = GateFact {
+            reason,
+            partitions: vec![id],
+            ..gate::fact(GateStage::Hard, self.queue.records(), self.queue.bytes(), self.fill_pct(), Duration::ZERO)
+        };
+        out.fact(if paused { Fact::Paused(gate) } else { Fact::Resumed(gate) });
+        self.reconcile_pauses(out);
+    }
+}

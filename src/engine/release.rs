@@ -1,0 +1,227 @@
+//! Giving partitions back: one revoke, or everything at shutdown.
+//!
+//! Both go the same way: what waits is let go, what is in flight is waited for until a deadline, the last frontiers
+//! are committed, and only then are the partitions released. Lost partitions skip all of it: they are someone else's.
+
+use std::time::Duration;
+
+use crate::{
+    engine::{
+        Effects, Engine,
+        assignment::Phase,
+        event::Command,
+        fact::{DrainState, Fact},
+    },
+    record::{PartitionId, Record},
+    time::{Instant, Now},
+};
+
+/// Partitions the group wants back.
+#[derive(Debug)]
+pub struct Revoke {
+    partitions: Vec<PartitionId>,
+    since: Instant,
+    deadline: Instant,
+    /// How often the last commit was tried.
+    commits_asked: u32,
+}
+
+/// The way out of the group.
+#[derive(Debug)]
+pub struct Drain {
+    deadline: Instant,
+    stage: DrainStage,
+    /// How often the last commit was tried.
+    commits_asked: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum DrainStage {
+    Finishing,
+    Committing,
+    Leaving,
+    Done,
+}
+
+/// A last commit that fails is asked for again, but a group that refuses it will not be held up for ever.
+const LAST_COMMITS_MAX: u32 = 3;
+/// Time for the last commit, beyond the deadline for the work.
+const COMMIT_GRACE: Duration = Duration::from_secs(3);
+
+impl Drain {
+    pub fn is_leaving(&self) -> bool {
+        self.stage == DrainStage::Leaving
+    }
+
+    pub fn is_done(&self) -> bool {
+        self.stage == DrainStage::Done
+    }
+}
+
+impl Engine {
+    pub(super) fn on_revoked(&mut self, now: Now, partitions: Vec<PartitionId>, lost: bool, out: &mut Effects) {
+        let revoked = u32::try_from(partitions.len()).unwrap_or(u32::MAX);
+        out.fact(Fact::Rebalanced { assigned: 0, revoked, lost });
+        if lost {
+            for id in &partitions {
+                self.revokes.iter_mut().for_each(|revoke| revoke.partitions.retain(|other| other != id));
+                self.release_partition(*id, "lost", out);
+            }
+            self.revokes.retain(|revoke| !revoke.partitions.is_empty());
+            return;
+        }
+        for id in &partitions {
+            self.let_go_waiting(*id, "revoked", out);
+            if let Some(partition) = self.partitions.get_mut(*id).filter(|p| p.phase == Phase::Active) {
+                partition.phase = Phase::Draining;
+            }
+        }
+        let deadline = now.mono + self.settings.revoke_drain;
+        self.revokes.push(Revoke { partitions, since: now.mono, deadline, commits_asked: 0 });
+    }
+
+    pub(super) fn advance_revokes(&mut self, now: Now, out: &mut Effects) {
+        let mut index = 0;
+        while let Some(revoke) = self.revokes.get(index) {
+            let busy = revoke.partitions.iter().filter_map(|id| self.partitions.get(*id)).any(|p| p.in_flight > 0);
+            let late = now.mono >= revoke.deadline;
+            if (busy && !late) || self.must_wait_for_commit(now, Some(index), out) {
+                index += 1;
+                continue;
+            }
+            let revoke = self.revokes.remove(index);
+            self.release(now, &revoke, out);
+        }
+    }
+
+    fn release(&mut self, now: Now, revoke: &Revoke, out: &mut Effects) {
+        let owned = revoke.partitions.iter().filter_map(|id| self.partitions.get(*id));
+        let unfinished = owned.map(|partition| partition.in_flight).sum();
+        for id in &revoke.partitions {
+            self.release_partition(*id, "revoked", out);
+        }
+        let partitions = u32::try_from(revoke.partitions.len()).unwrap_or(u32::MAX);
+        out.fact(Fact::Released { partitions, unfinished, took: now.mono.since(revoke.since) });
+        out.command(Command::Release(revoke.partitions.clone()));
+    }
+
+    /// The epoch ends here: nothing of it is handed to a commit or a producer any more.
+    fn release_partition(&mut self, id: PartitionId, cause: &'static str, out: &mut Effects) {
+        self.abandon_partition(id, cause, out);
+        if let Some(partition) = self.partitions.get_mut(id) {
+            partition.phase = Phase::Released;
+            partition.paused_in_client = false;
+        }
+    }
+
+    /// Lets go of everything of a partition that is not with the worker, and ends its epoch.
+    pub(super) fn abandon_partition(&mut self, id: PartitionId, cause: &'static str, out: &mut Effects) {
+        self.let_go_waiting(id, cause, out);
+        if let Some(partition) = self.partitions.get_mut(id) {
+            partition.end_epoch();
+            self.reconcile_pauses(out);
+        }
+    }
+
+    /// Lets go of the records of a partition that wait: queued, to be retried, or to be dead-lettered.
+    pub(super) fn let_go_waiting(&mut self, id: PartitionId, cause: &'static str, out: &mut Effects) {
+        let mut gone: Vec<Record> = Vec::new();
+        self.queue.abandon(id, |_, record| gone.push(record));
+        self.retries.abandon(id, |record| gone.push(record));
+        self.letters.abandon(id, |record| gone.push(record));
+        for behind in self.in_flight.behind_mut() {
+            gone.extend(behind.extract_if(.., |record| record.partition == id));
+        }
+        if let Some(partition) = self.partitions.get_mut(id) {
+            (partition.queued, partition.retrying) = (0, 0);
+        }
+        self.abandoned(&gone, cause, out);
+    }
+
+    fn abandoned(&mut self, gone: &[Record], cause: &'static str, out: &mut Effects) {
+        gone.iter().for_each(|record| self.let_go(record));
+        if let Some(records) = u32::try_from(gone.len()).ok().filter(|records| *records > 0) {
+            out.fact(Fact::Abandoned { records, cause });
+        }
+    }
+
+    pub(super) fn on_drain(&mut self, deadline: Instant, out: &mut Effects) {
+        if let Some(drain) = &mut self.drain {
+            // Asked twice: the tighter of the two deadlines counts.
+            drain.deadline = drain.deadline.min(deadline);
+            return;
+        }
+        let ids: Vec<PartitionId> = self.partitions.owned().map(|(id, _)| id).collect();
+        let waiting = self.queue.records() + self.retries.records() + self.letters.held();
+        ids.iter().for_each(|id| self.let_go_waiting(*id, "shutdown", out));
+        let state = DrainState::Started { in_flight: self.in_flight.records(), abandoned: waiting };
+        out.fact(Fact::Drain { state });
+        self.drain = Some(Drain { deadline, stage: DrainStage::Finishing, commits_asked: 0 });
+    }
+
+    pub(super) fn advance_drain(&mut self, now: Now, out: &mut Effects) {
+        let Some(drain) = &mut self.drain else { return };
+        if drain.stage == DrainStage::Finishing {
+            let finished = self.in_flight.is_empty() && self.letters.in_flight() == 0;
+            if !finished && now.mono < drain.deadline {
+                return;
+            }
+            drain.stage = DrainStage::Committing;
+            out.fact(Fact::Drain { state: DrainState::Settled { unfinished: self.in_flight.records() } });
+        }
+        if self.drain.as_ref().is_some_and(|drain| drain.stage == DrainStage::Committing)
+            && !self.must_wait_for_commit(now, None, out)
+        {
+            let ids: Vec<PartitionId> = self.partitions.owned().map(|(id, _)| id).collect();
+            ids.iter().for_each(|id| self.release_partition(*id, "shutdown", out));
+            self.revokes.clear();
+            out.command(Command::Leave);
+            if let Some(drain) = &mut self.drain {
+                drain.stage = DrainStage::Leaving;
+            }
+        }
+    }
+
+    pub(super) fn on_left(&mut self, out: &mut Effects) {
+        if let Some(drain) = self.drain.as_mut().filter(|drain| drain.stage != DrainStage::Done) {
+            drain.stage = DrainStage::Done;
+            out.fact(Fact::Drain { state: DrainState::Done });
+        }
+    }
+
+    /// Asks for the last commit of a revoke (by index) or of the drain, and says whether to wait for its answer.
+    fn must_wait_for_commit(&mut self, now: Now, revoke: Option<usize>, out: &mut Effects) -> bool {
+        let Some(interval) = self.settings.commit_interval else { return false };
+        if self.last_commit_settled(revoke) {
+            return false;
+        }
+        let (asked, deadline) = match (revoke.and_then(|index| self.revokes.get_mut(index)), &mut self.drain) {
+            (Some(revoke), _) => (&mut revoke.commits_asked, revoke.deadline),
+            (None, Some(drain)) => (&mut drain.commits_asked, drain.deadline),
+            (None, None) => return false,
+        };
+        if now.mono >= deadline + COMMIT_GRACE || (*asked >= LAST_COMMITS_MAX && !self.commits.in_flight()) {
+            return false;
+        }
+        if let Some(command) = self.commits.ask(now.mono, interval, true, &mut self.partitions) {
+            *asked += 1;
+            self.send_commit(command, out);
+        }
+        !self.last_commit_settled(revoke)
+    }
+
+    fn last_commit_settled(&self, revoke: Option<usize>) -> bool {
+        match revoke.and_then(|index| self.revokes.get(index)) {
+            Some(revoke) => self.commits.is_settled(revoke.partitions.iter().filter_map(|id| self.partitions.get(*id))),
+            None => self.commits.is_settled(self.partitions.owned().map(|(_, partition)| partition)),
+        }
+    }
+
+    /// Deadlines of what is being given back.
+    pub(super) fn release_wake(&self) -> Option<Instant> {
+        let drain = self.drain.as_ref().filter(|drain| !drain.is_leaving() && !drain.is_done());
+        let deadlines = self.revokes.iter().map(|revoke| (revoke.deadline, revoke.commits_asked));
+        let deadlines = deadlines.chain(drain.map(|drain| (drain.deadline, drain.commits_asked)));
+        deadlines.map(|(deadline, asked)| if asked > 0 { deadline + COMMIT_GRACE } else { deadline }).min()
+    }
+}

@@ -1,0 +1,316 @@
+//! From an answer to a disposition for every record of the batch.
+//!
+//! A failed batch of several records charges nobody: it goes once more as it is, then it is halved until the guilty
+//! record is alone. Only a record that fails alone, or that the worker names, is charged an attempt.
+
+use std::time::Duration;
+
+use crate::{
+    engine::{
+        Effects, Engine,
+        admission::is_expired,
+        event::{Answer, Reason, Settled, Verdict},
+        fact::{Fact, Stage},
+        in_flight::Flight,
+        queue::LaneId,
+        retry::{Group, Suspicion, backoff, cap_by_deadline},
+        settings::Ordering,
+        worker_health::Trouble,
+    },
+    record::Record,
+    time::{Instant, Now},
+};
+
+/// How long a group waits for its next try, and why it has to.
+#[derive(Clone, Copy)]
+struct Wait {
+    delay: Duration,
+    cause: &'static str,
+}
+
+impl Wait {
+    fn none(cause: &'static str) -> Self {
+        Self { delay: Duration::ZERO, cause }
+    }
+}
+
+/// What became of one call, apart from its records.
+struct Call {
+    lane: LaneId,
+    /// Records that were sent together.
+    sent: u32,
+    suspicion: Suspicion,
+    behind: Vec<Record>,
+    status: Option<u16>,
+    detail: Option<Box<str>>,
+}
+
+impl Engine {
+    pub(super) fn on_settled(&mut self, now: Now, settled: Settled, out: &mut Effects) {
+        let Settled { batch, answer, took, status, detail } = settled;
+        let Some(Flight { since, suspicion, behind, records: sent, .. }) = self.in_flight.take(batch.id) else {
+            out.fact(Fact::Stale { what: "batch" });
+            return;
+        };
+        out.fact(Fact::BatchSettled {
+            batch: batch.id,
+            topic: batch.topic.clone(),
+            records: sent,
+            answer: answer.name(),
+            status,
+            took,
+        });
+        let lane = self.queue.lane_id(&batch.topic);
+        self.note_health(now, &answer, since, detail.as_deref(), out);
+        let mut records = batch.records;
+        self.land(&mut records, &answer, out);
+        let call = Call { lane, sent, suspicion, behind, status, detail };
+        match answer {
+            Answer::Done => self.complete_all(now, call, records, out),
+            Answer::Each(verdicts) => self.settle_each(now, call, records, verdicts, out),
+            Answer::Busy { .. } | Answer::Away | Answer::Misconfigured => self.take_back(now, call, records, out),
+            Answer::NotSent => self.resend_unexpired(now, call, records, out),
+            Answer::Failed => self.settle_failed(now, call, records, out),
+            Answer::Refused => self.settle_refused(now, call, records, out),
+            Answer::TooLarge => self.settle_too_large(now, call, records, out),
+        }
+    }
+
+    fn note_health(&mut self, now: Now, answer: &Answer, sent: Instant, detail: Option<&str>, out: &mut Effects) {
+        let (trouble, retry_after) = match answer {
+            Answer::Busy { retry_after } => (Trouble::Busy, *retry_after),
+            Answer::Away => (Trouble::Away, None),
+            Answer::Misconfigured => (Trouble::Misconfigured, None),
+            Answer::NotSent => return,
+            _ => {
+                if let Some(after) = self.worker.on_taken(now.mono) {
+                    out.fact(Fact::WorkerBack { after });
+                }
+                return;
+            }
+        };
+        let hold = self.worker.on_trouble(now, &self.settings.retry, sent, trouble, retry_after, detail);
+        if let Some(hold) = hold {
+            out.fact(Fact::WorkerHeld { cause: trouble.name(), hold, detail: detail.map(Into::into) });
+        }
+    }
+
+    /// Takes the records back from the worker; those of an epoch that is over are dropped here. In a batch with
+    /// verdicts they are kept, to keep verdicts and records in step, and dropped one by one.
+    fn land(&mut self, records: &mut Vec<Record>, answer: &Answer, out: &mut Effects) {
+        let mut stale = false;
+        for record in records.iter() {
+            match self.partitions.current(record) {
+                Some(partition) => partition.in_flight -= 1,
+                None => stale = true,
+            }
+        }
+        if stale {
+            out.fact(Fact::Stale { what: "answer" });
+            if !matches!(answer, Answer::Each(_)) {
+                for record in records.extract_if(.., |record| self.partitions.current(record).is_none()) {
+                    self.order.free(record.notes.order);
+                }
+            }
+        }
+    }
+
+    fn complete_all(&mut self, now: Now, call: Call, mut records: Vec<Record>, out: &mut Effects) {
+        self.complete(now, call.lane, &records, out);
+        records.clear();
+        self.keep_spare(records);
+        self.send_behind_on(now, call.lane, call.behind);
+    }
+
+    fn complete(&mut self, now: Now, lane: LaneId, records: &[Record], out: &mut Effects) {
+        let mut late = 0;
+        for record in records {
+            late += u32::from(is_expired(record.notes.deadline, now.wall));
+            self.finish(now, record, out);
+        }
+        if let Some((lane, count)) = self.queue.lane(lane).zip(u32::try_from(records.len()).ok().filter(|n| *n > 0)) {
+            out.fact(Fact::Completed { topic: lane.topic.clone(), records: count, late });
+        }
+    }
+
+    fn settle_each(
+        &mut self,
+        now: Now,
+        call: Call,
+        mut records: Vec<Record>,
+        verdicts: Vec<Verdict>,
+        out: &mut Effects,
+    ) {
+        if verdicts.len() != records.len() {
+            // The adapter's slip: the safe reading is that nobody succeeded.
+            self.violate("I1", format!("{} verdicts for {} records", verdicts.len(), records.len()), out);
+            return self.settle_failed(now, call, records, out);
+        }
+        let mut done = self.spare.pop().unwrap_or_default();
+        let mut again = Vec::new();
+        for (mut record, verdict) in records.drain(..).zip(verdicts) {
+            if self.partitions.current(&record).is_none() {
+                self.let_go(&record);
+                continue;
+            }
+            let follows = record.notes.order != 0 && again.iter().any(|r: &Record| r.notes.order == record.notes.order);
+            match verdict {
+                // Ordered modes: what comes after a retried record of its key goes again with it, uncharged.
+                _ if follows => again.push(record),
+                Verdict::Success => done.push(record),
+                Verdict::Retry => {
+                    record.notes.attempts = record.notes.attempts.saturating_add(1);
+                    if record.notes.attempts >= self.settings.retry.attempts_max {
+                        self.give_up(now, record, Reason::OutOfAttempts, call.status, call.detail.clone(), out);
+                    } else {
+                        again.push(record);
+                    }
+                }
+                Verdict::Drop => self.give_up(now, record, Reason::Dropped, call.status, call.detail.clone(), out),
+                Verdict::Undecodable => self.give_up(now, record, Reason::Undecodable, None, None, out),
+            }
+        }
+        self.complete(now, call.lane, &done, out);
+        done.clear();
+        self.keep_spare(done);
+        self.keep_spare(records);
+        let attempts = again.iter().map(|record| record.notes.attempts).max().unwrap_or(0);
+        let group =
+            Group { lane: call.lane, records: again, suspicion: Suspicion::None, behind: call.behind, budgeted: true };
+        let delay = backoff(&self.settings.retry, attempts, now.jitter);
+        self.retry(now, group, Wait { delay, cause: "verdict" }, out);
+    }
+
+    /// The worker could not take the batch: it goes again as it was, when the hold is over, and costs nobody.
+    fn take_back(&mut self, now: Now, call: Call, records: Vec<Record>, out: &mut Effects) {
+        let Call { lane, suspicion, behind, .. } = call;
+        let group = Group { lane, records, suspicion, behind, budgeted: false };
+        self.retry(now, group, Wait::none("unavailable"), out);
+    }
+
+    /// A deadline passed between dispatch and send: those records are finished, the others go at once.
+    fn resend_unexpired(&mut self, now: Now, call: Call, mut records: Vec<Record>, out: &mut Effects) {
+        for record in records.extract_if(.., |record| is_expired(record.notes.deadline, now.wall)).collect::<Vec<_>>() {
+            self.expire(now, record, Stage::Send, out);
+        }
+        let Call { lane, suspicion, behind, .. } = call;
+        let group = Group { lane, records, suspicion, behind, budgeted: false };
+        self.retry(now, group, Wait::none("not_sent"), out);
+    }
+
+    fn settle_failed(&mut self, now: Now, call: Call, mut records: Vec<Record>, out: &mut Effects) {
+        if call.sent == 1 {
+            let Some(mut record) = records.pop() else { return self.send_behind_on(now, call.lane, call.behind) };
+            record.notes.attempts = record.notes.attempts.saturating_add(1);
+            if record.notes.attempts >= self.settings.retry.attempts_max {
+                self.give_up(now, record, Reason::OutOfAttempts, call.status, call.detail, out);
+                return self.send_behind_on(now, call.lane, call.behind);
+            }
+            let delay = backoff(&self.settings.retry, record.notes.attempts, now.jitter);
+            let (lane, behind) = (call.lane, call.behind);
+            let group = Group { lane, records: vec![record], suspicion: Suspicion::Split, behind, budgeted: true };
+            return self.retry(now, group, Wait { delay, cause: "failed_alone" }, out);
+        }
+        let delay = backoff(&self.settings.retry, 1, now.jitter);
+        if call.suspicion == Suspicion::None {
+            let Call { lane, behind, .. } = call;
+            let group = Group { lane, records, suspicion: Suspicion::Again, behind, budgeted: true };
+            return self.retry(now, group, Wait { delay, cause: "failed" }, out);
+        }
+        let half = records.len() / 2;
+        self.split(now, call, records, half, Wait { delay, cause: "failed" }, out);
+    }
+
+    fn settle_refused(&mut self, now: Now, call: Call, mut records: Vec<Record>, out: &mut Effects) {
+        if call.sent > 1 {
+            let half = records.len() / 2;
+            return self.split(now, call, records, half, Wait::none("refused"), out);
+        }
+        if let Some(record) = records.pop() {
+            self.give_up(now, record, Reason::Refused, call.status, call.detail, out);
+        }
+        self.send_behind_on(now, call.lane, call.behind);
+    }
+
+    /// Splits where half of the bytes are, and remembers what the worker would not take.
+    fn settle_too_large(&mut self, now: Now, call: Call, mut records: Vec<Record>, out: &mut Effects) {
+        if call.sent > 1 {
+            let bytes: u64 = records.iter().map(Record::charge).sum();
+            self.batch_bytes_max = self.batch_bytes_max.min((bytes / 2).max(1));
+            let mut sum = 0;
+            let half = records
+                .iter()
+                .take_while(|record| {
+                    sum += record.charge();
+                    sum <= bytes / 2
+                })
+                .count();
+            return self.split(now, call, records, half, Wait::none("too_large"), out);
+        }
+        if let Some(record) = records.pop() {
+            self.give_up(now, record, Reason::TooLarge, call.status, call.detail, out);
+        }
+        self.send_behind_on(now, call.lane, call.behind);
+    }
+
+    /// Two groups of one: side by side when order is free, one behind the other when it is not.
+    fn split(&mut self, now: Now, call: Call, mut records: Vec<Record>, at: usize, wait: Wait, out: &mut Effects) {
+        let Call { lane, mut behind, .. } = call;
+        let at = at.clamp(usize::from(records.len() > 1), records.len());
+        let mut right = records.split_off(at);
+        let suspicion = Suspicion::Split;
+        if self.settings.ordering != Ordering::None {
+            self.keep_for_retry(now, &mut right, out);
+            right.append(&mut behind);
+            return self.retry(now, Group { lane, records, suspicion, behind: right, budgeted: true }, wait, out);
+        }
+        self.retry(now, Group { lane, records, suspicion, behind: Vec::new(), budgeted: true }, wait, out);
+        self.retry(now, Group { lane, records: right, suspicion, behind, budgeted: true }, wait, out);
+    }
+
+    /// Puts a group into the retry pool.
+    fn retry(&mut self, now: Now, mut group: Group, wait: Wait, out: &mut Effects) {
+        self.keep_for_retry(now, &mut group.records, out);
+        if group.records.is_empty() {
+            return self.send_behind_on(now, group.lane, group.behind);
+        }
+        let deadlines = group.records.iter().map(|record| record.notes.deadline);
+        let delay = deadlines.fold(wait.delay, |delay, deadline| cap_by_deadline(delay, now.wall, deadline));
+        let records = u32::try_from(group.records.len()).unwrap_or(u32::MAX);
+        out.fact(Fact::Retried { records, cause: wait.cause, delay });
+        self.retries.push(now.mono + delay, group);
+    }
+
+    /// Leaves in `records` what will be tried again. What has expired is finished; what is being given back is let go:
+    /// being interrupted is not giving up, nothing is charged and nothing dead-lettered.
+    fn keep_for_retry(&mut self, now: Now, records: &mut Vec<Record>, out: &mut Effects) {
+        let mut kept = self.spare.pop().unwrap_or_default();
+        let mut abandoned = 0;
+        for record in records.drain(..) {
+            if is_expired(record.notes.deadline, now.wall) {
+                self.expire(now, record, Stage::Retry, out);
+            } else if self.may_go_on(&record) {
+                if let Some(partition) = self.partitions.current(&record) {
+                    partition.retrying += 1;
+                }
+                kept.push(record);
+            } else {
+                self.let_go(&record);
+                abandoned += 1;
+            }
+        }
+        self.keep_spare(std::mem::replace(records, kept));
+        if abandoned > 0 {
+            out.fact(Fact::Abandoned { records: abandoned, cause: "given_back" });
+        }
+    }
+
+    /// What waited behind a batch goes next. Its records have counted as retrying all along.
+    pub(super) fn send_behind_on(&mut self, now: Now, lane: LaneId, behind: Vec<Record>) {
+        if !behind.is_empty() {
+            let group =
+                Group { lane, records: behind, suspicion: Suspicion::Split, behind: Vec::new(), budgeted: true };
+            self.retries.push(now.mono, group);
+        }
+    }
+}

@@ -1,0 +1,531 @@
+//! The engine as a whole, one promise a test. Longer stories and random ones are in the simulator.
+
+use std::{sync::Arc, time::Duration};
+
+use super::*;
+use crate::{
+    engine::{
+        event::{
+            Answer, Assignment, Batch, CommitOutcome, CommitResult, DeadLettered, Progress, Reason, Settled, Verdict,
+        },
+        settings::{Ordering, PoisonPolicy, tests::settings},
+        snapshot::{NotReady, Phase},
+    },
+    record::{PartitionId, Payload, PayloadBuilder},
+    time::UnixMillis,
+};
+
+/// An engine with its effects sorted into what a test asks about.
+struct Bench {
+    engine: Engine,
+    now: Now,
+    out: Vec<Batch>,
+    commands: Vec<Command>,
+    letters: Vec<event::DeadLetter>,
+    facts: Vec<Fact>,
+}
+
+const P0: PartitionId = PartitionId(0);
+
+impl Bench {
+    fn new(settings: EngineSettings) -> Self {
+        let now = Now { mono: Instant::from_millis(1_000), wall: UnixMillis(1_000_000), jitter: u32::MAX };
+        let mut bench =
+            Self { engine: Engine::new(settings), now, out: vec![], commands: vec![], letters: vec![], facts: vec![] };
+        let assign = |id, number| Assignment { id: PartitionId(id), topic: Arc::from("t"), number };
+        bench.step(Event::Assigned(vec![assign(0, 0), assign(1, 1)]));
+        bench
+    }
+
+    fn step(&mut self, event: Event) {
+        let mut effects = Effects::default();
+        self.engine.step(self.now, event, &mut effects);
+        for action in effects.actions {
+            match action {
+                Action::Source(command) => self.commands.push(command),
+                Action::Dispatch(batch) => self.out.push(batch),
+                Action::DeadLetter(letter) => self.letters.push(letter),
+            }
+        }
+        self.facts.extend(effects.facts);
+    }
+
+    fn pass(&mut self, ms: u64) {
+        self.now.mono = self.now.mono + Duration::from_millis(ms);
+        self.now.wall = UnixMillis(self.now.wall.0 + ms as i64);
+        self.step(Event::Wake);
+    }
+
+    /// Steps at every moment the engine asks for, until nothing is left to do or a batch is out.
+    fn wake_until_dispatch(&mut self) {
+        for _ in 0..1000 {
+            if !self.out.is_empty() {
+                return;
+            }
+            let Some(at) = self.engine.next_wake(self.now) else { return };
+            let ms = at.since(self.now.mono).as_millis() as u64;
+            self.pass(ms.max(1));
+        }
+        panic!("woke a thousand times for nothing");
+    }
+
+    fn poll(&mut self, offsets: std::ops::Range<i64>) {
+        self.poll_records(offsets.map(|offset| plain(0, offset)).collect());
+    }
+
+    fn poll_records(&mut self, records: Vec<Record>) {
+        self.step(Event::Polled { records, ends: vec![] });
+    }
+
+    fn answer(&mut self, answer: Answer) {
+        let batch = self.out.remove(0);
+        self.step(Event::Settled(Settled { batch, answer, took: Duration::ZERO, status: Some(500), detail: None }));
+    }
+
+    fn last_commit(&self) -> Option<(event::CommitId, Vec<(PartitionId, i64)>)> {
+        self.commands.iter().rev().find_map(|command| match command {
+            Command::Commit { id, offsets } => Some((*id, offsets.clone())),
+            _ => None,
+        })
+    }
+
+    fn answer_commit(&mut self, outcome: CommitOutcome) {
+        let (id, offsets) = self.last_commit().unwrap();
+        let result = |(partition, offset)| CommitResult { partition, offset, outcome: outcome.clone() };
+        self.step(Event::Committed { id, results: offsets.into_iter().map(result).collect() });
+    }
+
+    fn offsets_out(&self) -> Vec<Vec<i64>> {
+        self.out.iter().map(|batch| batch.records.iter().map(|record| record.offset).collect()).collect()
+    }
+
+    fn violations(&self) -> u64 {
+        self.engine.snapshot(self.now).violations
+    }
+}
+
+fn plain(partition: u32, offset: i64) -> Record {
+    keyed(partition, offset, b"k")
+}
+
+fn keyed(partition: u32, offset: i64, key: &[u8]) -> Record {
+    Record::new(PartitionId(partition), partition as i32, offset, -1, Payload::new(Some(key), Some(b"v")))
+}
+
+fn with_deadline(offset: i64, deadline: i64) -> Record {
+    let mut builder = PayloadBuilder::with_capacity(None, Some(b"v"), 64);
+    builder.header(b"deadline_ms", Some(deadline.to_string().as_bytes()));
+    Record::new(P0, 0, offset, -1, builder.finish())
+}
+
+#[test]
+fn a_full_batch_goes_at_once_and_a_part_of_one_after_its_linger() {
+    let mut bench = Bench::new(settings());
+    bench.poll(0..40);
+    assert_eq!(bench.offsets_out(), [(0..32).collect::<Vec<_>>()]);
+    bench.pass(24);
+    assert_eq!(bench.out.len(), 1);
+    bench.pass(1);
+    assert_eq!(bench.offsets_out()[1], (32..40).collect::<Vec<_>>());
+}
+
+#[test]
+fn no_more_batches_are_out_than_the_concurrency_limit() {
+    let mut bench = Bench::new(settings());
+    bench.poll(0..128);
+    assert_eq!(bench.out.len(), 2);
+    bench.answer(Answer::Done);
+    assert_eq!(bench.out.len(), 2);
+    assert_eq!(bench.engine.snapshot(bench.now).in_flight.batches, 2);
+}
+
+#[test]
+fn only_the_contiguous_frontier_is_committed_and_once_per_interval() {
+    let mut bench = Bench::new(settings());
+    bench.poll(0..64);
+    let first = bench.out.remove(0);
+    bench.answer(Answer::Done);
+    bench.pass(1_000);
+    assert_eq!(bench.last_commit(), None, "the second batch is done, the first holds the frontier");
+    bench.out.push(first);
+    bench.answer(Answer::Done);
+    assert_eq!(bench.last_commit().unwrap().1, [(P0, 64)]);
+    bench.answer_commit(CommitOutcome::Applied);
+    bench.poll(64..96);
+    bench.answer(Answer::Done);
+    assert_eq!(bench.last_commit().unwrap().1, [(P0, 64)], "the interval is not over");
+    bench.pass(1_000);
+    assert_eq!(bench.last_commit().unwrap().1, [(P0, 96)]);
+}
+
+#[test]
+fn a_failed_commit_is_asked_for_again() {
+    let mut bench = Bench::new(settings());
+    bench.poll(0..32);
+    bench.answer(Answer::Done);
+    bench.answer_commit(CommitOutcome::Failed("COORDINATOR_LOAD_IN_PROGRESS".into()));
+    let asked = bench.commands.len();
+    bench.pass(1_000);
+    assert!(bench.commands[asked..].iter().any(|c| matches!(c, Command::Commit { .. })));
+}
+
+#[test]
+fn credit_never_exceeds_the_room_in_the_queue() {
+    let mut bench = Bench::new(EngineSettings { queue_records_max: Some(40), concurrency: 1, ..settings() });
+    let granted = |bench: &Bench| -> u32 {
+        bench.commands.iter().map(|c| if let Command::Grant { records, .. } = c { *records } else { 0 }).sum()
+    };
+    assert_eq!(granted(&bench), 40);
+    bench.poll(0..40);
+    assert_eq!(bench.engine.snapshot(bench.now).queue.records, 8, "32 are out");
+    assert_eq!(granted(&bench), 72);
+    bench.poll(40..72);
+    assert_eq!(bench.engine.snapshot(bench.now).queue.records, 40);
+    assert_eq!(granted(&bench), 72, "full: nothing more");
+    assert!(matches!(bench.facts.last(), Some(Fact::Paused(gate)) if gate.pct == 100.0), "{:?}", bench.facts.last());
+}
+
+#[test]
+fn expired_records_are_finished_at_intake_in_the_queue_and_before_the_send() {
+    let mut bench = Bench::new(EngineSettings { concurrency: 1, ..settings() });
+    let wall = bench.now.wall.0;
+    bench.poll_records(vec![with_deadline(0, wall - 1), with_deadline(1, wall + 10), with_deadline(2, wall + 60_000)]);
+    assert_eq!(bench.offsets_out(), [[1, 2]], "a near deadline does not wait for the linger");
+    assert_eq!(bench.out[0].not_after, Some(UnixMillis(wall + 10)));
+    bench.poll_records(vec![with_deadline(3, wall + 20), plain(0, 4)]);
+    bench.pass(21);
+    bench.answer(Answer::NotSent);
+    let stages: Vec<&str> = bench
+        .facts
+        .iter()
+        .filter_map(|f| if let Fact::Expired { stage, .. } = f { Some(stage.name()) } else { None })
+        .collect();
+    assert_eq!(stages, ["intake", "queue", "send"]);
+    assert_eq!(bench.offsets_out(), [[2]]);
+}
+
+#[test]
+fn a_success_after_the_deadline_counts_as_late_and_is_not_sent_again() {
+    let mut bench = Bench::new(settings());
+    bench.poll_records(vec![with_deadline(0, bench.now.wall.0 + 10)]);
+    bench.pass(11);
+    bench.answer(Answer::Done);
+    assert!(bench.facts.iter().any(|f| matches!(f, Fact::Completed { late: 1, .. })));
+    assert_eq!(bench.last_commit().unwrap().1, [(P0, 1)]);
+}
+
+#[test]
+fn a_call_is_given_no_more_time_than_its_last_deadline_leaves() {
+    let mut bench = Bench::new(settings());
+    let wall = bench.now.wall.0;
+    bench.poll_records(vec![with_deadline(0, wall + 5), with_deadline(1, wall + 9)]);
+    assert_eq!(bench.out[0].timeout, Duration::from_millis(10));
+    bench.poll_records(vec![with_deadline(2, wall + 5), plain(0, 3)]);
+    assert_eq!(bench.out[1].timeout, Duration::from_secs(15));
+}
+
+#[test]
+fn one_poison_record_is_found_by_halving_and_the_others_pay_nothing() {
+    let mut bench = Bench::new(EngineSettings { concurrency: 1, ..settings() });
+    bench.poll(0..32);
+    let mut delivered = Vec::new();
+    for _ in 0..100 {
+        bench.wake_until_dispatch();
+        let Some(offsets) = bench.offsets_out().first().cloned() else { break };
+        assert!(bench.out[0].records.iter().all(|r| r.offset == 13 || r.notes.attempts == 0));
+        if offsets.contains(&13) {
+            bench.answer(Answer::Failed);
+        } else {
+            delivered.extend(offsets);
+            bench.answer(Answer::Done);
+        }
+    }
+    delivered.sort_unstable();
+    assert_eq!(delivered, (0..32).filter(|o| *o != 13).collect::<Vec<_>>());
+    assert_eq!(bench.letters.len(), 1);
+    assert_eq!((bench.letters[0].reason, bench.letters[0].record.notes.attempts), (Reason::OutOfAttempts, 5));
+}
+
+#[test]
+fn a_dead_letter_is_finished_only_when_it_is_acknowledged() {
+    let mut bench = Bench::new(settings());
+    bench.poll(0..1);
+    bench.pass(25);
+    bench.answer(Answer::Refused);
+    let letter = bench.letters.remove(0);
+    bench.pass(2_000);
+    assert_eq!(bench.last_commit(), None);
+    bench.step(Event::DeadLettered(DeadLettered::Failed { letter, error: "topic away".into() }));
+    assert_eq!(bench.engine.snapshot(bench.now).not_ready, [NotReady::DeadLetterHeld]);
+    bench.poll(1..40);
+    assert!(bench.out.is_empty(), "fresh records wait while the way out is blocked");
+    bench.pass(200);
+    let letter = bench.letters.remove(0);
+    bench.step(Event::DeadLettered(DeadLettered::Acknowledged { letter }));
+    assert_eq!(bench.last_commit().unwrap().1, [(P0, 1)]);
+    assert!(!bench.out.is_empty());
+}
+
+#[test]
+fn a_worker_that_fails_everything_cannot_empty_the_topic_into_the_dead_letters() {
+    let retry = settings::RetrySettings { attempts_max: 1, ..settings().retry };
+    let mut bench = Bench::new(EngineSettings { batch_records_max: 1, retry, ..settings() });
+    bench.poll(0..100);
+    for _ in 0..200 {
+        if !bench.out.is_empty() {
+            bench.answer(Answer::Failed);
+        }
+        while let Some(letter) = bench.letters.pop() {
+            bench.step(Event::DeadLettered(DeadLettered::Acknowledged { letter }));
+        }
+    }
+    let lettered = bench.facts.iter().filter(|f| matches!(f, Fact::DeadLettered { .. })).count();
+    assert_eq!(lettered, 10);
+    assert!(bench.facts.iter().any(|f| matches!(f, Fact::DeadLetterHeld { .. })));
+    assert!(bench.engine.snapshot(bench.now).queue.records > 80, "the rest waits in the queue");
+}
+
+#[test]
+fn busy_charges_nobody_and_holds_everything_back() {
+    let mut bench = Bench::new(settings());
+    bench.poll(0..64);
+    bench.answer(Answer::Busy { retry_after: Some(Duration::from_secs(2)) });
+    bench.answer(Answer::Busy { retry_after: None });
+    bench.pass(1_999);
+    assert!(bench.out.is_empty());
+    assert_eq!(bench.engine.snapshot(bench.now).not_ready, [NotReady::WorkerBusy]);
+    bench.pass(1);
+    assert_eq!(bench.out.len(), 1, "one probe");
+    assert!(bench.out[0].records.iter().all(|record| record.notes.attempts == 0));
+    bench.answer(Answer::Done);
+    assert_eq!(bench.out.len(), 1);
+    assert!(bench.engine.snapshot(bench.now).not_ready.is_empty());
+}
+
+#[test]
+fn each_record_of_a_batch_gets_its_own_verdict() {
+    let mut bench = Bench::new(EngineSettings { concurrency: 1, ..settings() });
+    bench.poll(0..3);
+    bench.pass(25);
+    bench.answer(Answer::Each(vec![Verdict::Success, Verdict::Retry, Verdict::Drop]));
+    assert_eq!(bench.letters[0].reason, Reason::Dropped);
+    assert_eq!(bench.last_commit().unwrap().1, [(P0, 1)]);
+    bench.wake_until_dispatch();
+    assert_eq!((bench.offsets_out(), bench.out[0].records[0].notes.attempts), (vec![vec![1]], 1));
+}
+
+#[test]
+fn too_large_is_split_by_bytes_and_the_cap_is_learnt() {
+    let mut bench = Bench::new(EngineSettings { concurrency: 1, ..settings() });
+    bench.poll(0..32);
+    bench.answer(Answer::TooLarge);
+    assert_eq!(bench.offsets_out(), [(0..16).collect::<Vec<_>>()]);
+    assert_eq!(bench.engine.snapshot(bench.now).knobs.batch_bytes_max, 16 * crate::record::MIN_CHARGE_BYTES);
+}
+
+#[test]
+fn a_revoke_lets_the_queue_go_waits_for_what_is_in_flight_commits_and_then_releases() {
+    let mut bench = Bench::new(EngineSettings { concurrency: 1, ..settings() });
+    bench.poll(0..64);
+    bench.step(Event::Revoked { partitions: vec![P0], lost: false });
+    assert_eq!(bench.engine.snapshot(bench.now).queue.records, 0);
+    bench.answer(Answer::Done);
+    assert_eq!(bench.last_commit().unwrap().1, [(P0, 32)]);
+    assert!(!bench.commands.iter().any(|c| matches!(c, Command::Release(_))), "not before the answer");
+    bench.answer_commit(CommitOutcome::Applied);
+    assert!(bench.commands.contains(&Command::Release(vec![P0])));
+}
+
+#[test]
+fn a_revoke_does_not_wait_longer_than_its_drain_timeout_and_late_answers_are_stale() {
+    let mut bench = Bench::new(settings());
+    bench.poll(0..64);
+    bench.step(Event::Revoked { partitions: vec![P0], lost: false });
+    bench.pass(9_999);
+    assert!(!bench.commands.contains(&Command::Release(vec![P0])));
+    bench.pass(1);
+    assert!(bench.commands.contains(&Command::Release(vec![P0])));
+    bench.answer(Answer::Done);
+    bench.answer(Answer::Failed);
+    bench.pass(60_000);
+    assert_eq!(bench.last_commit(), None);
+    assert!(bench.out.is_empty() && bench.letters.is_empty());
+    assert_eq!(bench.violations(), 0);
+}
+
+#[test]
+fn lost_partitions_commit_nothing_and_nothing_is_given_up_because_of_them() {
+    let mut bench = Bench::new(settings());
+    bench.poll(0..96);
+    bench.step(Event::Revoked { partitions: vec![P0, PartitionId(1)], lost: true });
+    bench.answer(Answer::Done);
+    bench.answer(Answer::Refused);
+    bench.pass(10_000);
+    assert_eq!((bench.last_commit(), bench.letters.len(), bench.violations()), (None, 0, 0));
+    assert!(!bench.commands.iter().any(|c| matches!(c, Command::Release(_))), "they are already gone");
+}
+
+#[test]
+fn an_offset_that_goes_back_starts_a_new_epoch() {
+    let mut bench = Bench::new(EngineSettings { concurrency: 1, ..settings() });
+    bench.poll(100..132);
+    bench.poll(0..32);
+    bench.answer(Answer::Done);
+    bench.answer(Answer::Done);
+    assert_eq!(bench.last_commit().unwrap().1, [(P0, 32)]);
+    assert!(bench.facts.iter().any(|f| matches!(f, Fact::OffsetReset { expected: 132, offset: 0, .. })));
+    assert_eq!(bench.violations(), 0);
+}
+
+#[test]
+fn the_same_key_is_never_out_twice_and_other_keys_go_on() {
+    let mut bench = Bench::new(EngineSettings { ordering: Ordering::Key, batch_records_max: 2, ..settings() });
+    bench.poll_records(vec![keyed(0, 0, b"a"), keyed(0, 1, b"a"), keyed(0, 2, b"a"), keyed(0, 3, b"b")]);
+    bench.pass(25);
+    assert_eq!(bench.offsets_out(), [vec![0, 1], vec![3]]);
+    bench.answer(Answer::Each(vec![Verdict::Retry, Verdict::Success]));
+    bench.wake_until_dispatch();
+    bench.answer(Answer::Done);
+    bench.wake_until_dispatch();
+    assert_eq!(bench.offsets_out(), [[0, 1]], "what follows a retried record of its key goes with it");
+    bench.answer(Answer::Done);
+    bench.wake_until_dispatch();
+    assert_eq!(bench.offsets_out(), [[2]]);
+}
+
+#[test]
+fn a_partition_in_order_is_halved_in_order() {
+    let mut bench = Bench::new(EngineSettings { ordering: Ordering::Partition, ..settings() });
+    bench.poll(0..4);
+    bench.pass(25);
+    let mut seen: Vec<i64> = Vec::new();
+    for _ in 0..50 {
+        bench.wake_until_dispatch();
+        let Some(offsets) = bench.offsets_out().first().cloned() else { break };
+        assert_eq!(bench.out.len(), 1);
+        let poison = offsets.contains(&1);
+        seen.extend(offsets.iter().filter(|_| !poison));
+        bench.answer(if poison { Answer::Refused } else { Answer::Done });
+    }
+    assert_eq!(seen, [0, 2, 3]);
+    assert_eq!(bench.letters[0].record.offset, 1);
+}
+
+#[test]
+fn without_a_dead_letter_topic_a_poison_record_stops_its_partition_only() {
+    let mut bench = Bench::new(EngineSettings { poison: PoisonPolicy::Stop, batch_records_max: 1, ..settings() });
+    bench.poll_records(vec![plain(0, 0), plain(1, 0), plain(0, 1)]);
+    bench.answer(Answer::Refused);
+    bench.answer(Answer::Done);
+    assert!(bench.commands.contains(&Command::Pause(vec![P0])));
+    assert_eq!(bench.engine.snapshot(bench.now).not_ready, [NotReady::PartitionStopped]);
+    bench.poll_records(vec![plain(0, 2), plain(1, 1)]);
+    bench.answer(Answer::Done);
+    bench.pass(1_000);
+    assert!(bench.out.is_empty());
+    let commits: Vec<_> = bench
+        .commands
+        .iter()
+        .filter_map(|c| if let Command::Commit { offsets, .. } = c { Some(offsets.clone()) } else { None })
+        .flatten()
+        .collect();
+    assert!(commits.iter().all(|(id, _)| *id == PartitionId(1)), "{commits:?}");
+}
+
+#[test]
+fn a_partition_far_behind_its_frontier_is_paused_alone_and_resumed_when_it_moves() {
+    let mut bench = Bench::new(EngineSettings { span_max: 400, concurrency: 8, ..settings() });
+    bench.poll(0..32);
+    let first = bench.out.remove(0);
+    for start in (32..224).step_by(32) {
+        bench.poll(start..start + 32);
+        bench.answer(Answer::Done);
+    }
+    assert!(bench.commands.contains(&Command::Pause(vec![P0])));
+    bench.out.push(first);
+    bench.answer(Answer::Done);
+    assert!(bench.commands.contains(&Command::Resume(vec![P0])));
+    assert_eq!(bench.violations(), 0);
+}
+
+#[test]
+fn the_gate_hardens_after_its_time_and_pauses_what_is_assigned_later_too() {
+    let mut bench = Bench::new(EngineSettings { concurrency: 1, queue_records_max: Some(64), ..settings() });
+    bench.poll(0..64);
+    bench.poll(64..96);
+    bench.pass(5_000);
+    assert!(bench.commands.contains(&Command::Pause(vec![P0, PartitionId(1)])));
+    let late = Assignment { id: PartitionId(2), topic: Arc::from("t"), number: 2 };
+    bench.step(Event::Assigned(vec![late]));
+    assert!(bench.commands.contains(&Command::Pause(vec![PartitionId(2)])));
+    bench.answer(Answer::Done);
+    bench.answer(Answer::Done);
+    assert!(bench.commands.contains(&Command::Resume(vec![P0, PartitionId(1), PartitionId(2)])));
+}
+
+#[test]
+fn a_drain_finishes_what_is_in_flight_commits_it_and_leaves() {
+    let mut bench = Bench::new(settings());
+    bench.poll(0..128);
+    let deadline = bench.now.mono + Duration::from_secs(25);
+    bench.step(Event::Drain { deadline });
+    assert_eq!(bench.engine.snapshot(bench.now).queue.records, 0);
+    bench.answer(Answer::Done);
+    bench.answer(Answer::Each(vec![Verdict::Retry; 32]));
+    assert_eq!(bench.last_commit().unwrap().1, [(P0, 32)]);
+    assert!(bench.letters.is_empty());
+    bench.answer_commit(CommitOutcome::Applied);
+    assert_eq!(bench.commands.last(), Some(&Command::Leave));
+    bench.step(Event::Left);
+    assert_eq!(bench.engine.phase(), Phase::Stopped);
+    assert_eq!(bench.engine.next_wake(bench.now), None);
+}
+
+#[test]
+fn a_drain_with_a_hung_worker_leaves_at_its_deadline() {
+    let mut bench = Bench::new(settings());
+    bench.poll(0..32);
+    let deadline = bench.now.mono + Duration::from_secs(25);
+    bench.step(Event::Drain { deadline });
+    assert_eq!(bench.engine.next_wake(bench.now), Some(deadline));
+    bench.pass(25_000);
+    assert_eq!(bench.commands.last(), Some(&Command::Leave));
+}
+
+#[test]
+fn a_partition_that_stands_still_for_no_reason_is_repaired_and_at_last_counts_as_stalled() {
+    let mut bench = Bench::new(settings());
+    let progress = Progress { partition: P0, position: None, end: Some(10), leader_answers: true };
+    for _ in 0..=92 {
+        bench.pass(1_000);
+        bench.step(Event::Progress(vec![progress]));
+    }
+    let repairs = bench.commands.iter().filter(|c| **c == Command::Repair(P0)).count();
+    assert_eq!((repairs, bench.engine.snapshot(bench.now).stalled), (3, 1));
+    bench.poll(0..10);
+    bench.step(Event::Progress(vec![progress]));
+    assert_eq!(bench.engine.snapshot(bench.now).stalled, 0);
+}
+
+#[test]
+fn a_partition_is_not_repaired_while_its_leader_does_not_answer() {
+    let mut bench = Bench::new(settings());
+    for _ in 0..200 {
+        bench.pass(1_000);
+        let progress = Progress { partition: P0, position: None, end: Some(10), leader_answers: false };
+        bench.step(Event::Progress(vec![progress]));
+    }
+    assert!(!bench.commands.contains(&Command::Repair(P0)));
+}
+
+#[test]
+fn the_end_of_an_idle_partition_is_committed_past_markers() {
+    let mut bench = Bench::new(settings());
+    bench.poll(0..32);
+    bench.answer(Answer::Done);
+    bench.answer_commit(CommitOutcome::Applied);
+    let ends = vec![event::PartitionEnd { partition: P0, offset: 33 }];
+    bench.step(Event::Polled { records: vec![], ends });
+    bench.pass(1_000);
+    assert_eq!(bench.last_commit().unwrap().1, [(P0, 33)]);
+}

@@ -1,0 +1,50 @@
+//! A partition that should move and does not: repaired, counted, and at last a reason to fail liveness.
+
+use crate::{
+    engine::{
+        Effects, Engine,
+        event::{Command, Progress},
+        fact::Fact,
+    },
+    time::Now,
+};
+
+/// Repairs in a row without movement before the partition counts as stalled.
+pub const REPAIRS_MAX: u32 = 3;
+
+impl Engine {
+    pub(super) fn on_progress(&mut self, now: Now, progress: &[Progress], out: &mut Effects) {
+        let reading = self.gate.is_open() && self.drain.is_none();
+        let stall_after = self.settings.stall_after;
+        let mut behind = false;
+        for report in progress {
+            let Some(partition) = self.partitions.get_mut(report.partition) else { continue };
+            partition.end = report.end.or(partition.end);
+            let position = partition.ledger.position().or(report.position);
+            let lags = partition.end.is_some_and(|end| position.unwrap_or(0) < end);
+            behind |= lags;
+            let should_move = reading && lags && report.leader_answers && !partition.pauses.any();
+            let stall = &mut partition.stall;
+            if !should_move || position != stall.position {
+                stall.repairs = if position == stall.position { stall.repairs } else { 0 };
+                (stall.position, stall.since) = (position, None);
+                continue;
+            }
+            let since = *stall.since.get_or_insert(now.mono);
+            if now.mono >= since + stall_after {
+                stall.since = Some(now.mono);
+                stall.repairs = stall.repairs.saturating_add(1);
+                let (topic, number, again) = (partition.topic.clone(), partition.number, stall.repairs);
+                out.fact(Fact::Repaired { topic, number, again });
+                out.command(Command::Repair(report.partition));
+            }
+        }
+        self.starving.behind = behind;
+    }
+
+    /// Partitions that repairs did not move.
+    pub(super) fn stalled(&self) -> u32 {
+        let stalled = self.partitions.active().filter(|(_, p)| p.stall.repairs >= REPAIRS_MAX);
+        u32::try_from(stalled.count()).unwrap_or(u32::MAX)
+    }
+}
