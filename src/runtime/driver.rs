@@ -1,1 +1,165 @@
-//! The one task that owns the engine.
+//! The one task that owns the engine: it turns what arrives into events, steps, and performs the effects.
+//!
+//! The select is biased: requests, worker answers, dead letters, the source, the timer. Nothing can starve another:
+//! requests are rare, answers and letters are bounded by what was dispatched, the source by its credit, and the timer
+//! is only needed when nothing else happens, because every step does whatever time allows.
+
+use std::time::Duration;
+
+use tokio::{
+    sync::mpsc,
+    task::{JoinError, JoinSet},
+};
+
+use crate::{
+    engine::{
+        Effects, Engine,
+        event::{Action, DeadLettered, Event, Settled},
+        settings::EngineSettings,
+        snapshot::Phase,
+    },
+    runtime::{DeadLetterSink, Observer, Source, SourceEvent, Worker, clock::Clock, handle::Request},
+};
+
+/// Why the driver cannot go on. A restart replays what was not committed.
+#[derive(Debug, thiserror::Error)]
+pub enum Fatal {
+    #[error("the Kafka client gave up: {0}")]
+    Source(String),
+    #[error("a worker call ended without an answer: {0}")]
+    Call(JoinError),
+}
+
+pub struct Driver<S, W, D, O> {
+    engine: Engine,
+    effects: Effects,
+    clock: Clock,
+    source: S,
+    worker: W,
+    letters: D,
+    observer: O,
+    requests: mpsc::Receiver<Request>,
+    /// Bound: the concurrency limit.
+    calls: JoinSet<Settled>,
+    /// Bound: the dead-letter budget of a minute.
+    produces: JoinSet<DeadLettered>,
+}
+
+/// What woke the driver.
+enum Arrival {
+    Request(Request),
+    Event(Event),
+    Source(SourceEvent),
+    Fatal(Fatal),
+}
+
+impl<S: Source, W: Worker, D: DeadLetterSink, O: Observer> Driver<S, W, D, O> {
+    pub fn new(
+        settings: EngineSettings,
+        clock: Clock,
+        source: S,
+        worker: W,
+        letters: D,
+        observer: O,
+        requests: mpsc::Receiver<Request>,
+    ) -> Self {
+        Self {
+            engine: Engine::new(settings),
+            effects: Effects::default(),
+            clock,
+            source,
+            worker,
+            letters,
+            observer,
+            requests,
+            calls: JoinSet::new(),
+            produces: JoinSet::new(),
+        }
+    }
+
+    /// Runs until the group is left.
+    ///
+    /// # Errors
+    /// When the source or a call cannot go on.
+    pub async fn run(&mut self) -> Result<(), Fatal> {
+        self.step(Event::Wake);
+        while self.engine.phase() != Phase::Stopped {
+            match self.next().await {
+                Arrival::Event(event) => self.step(event),
+                Arrival::Source(SourceEvent::Engine(event)) => self.step(event),
+                Arrival::Source(SourceEvent::Note(note)) => self.observer.note(self.clock.now(), &note),
+                Arrival::Source(SourceEvent::Fatal(why)) => return Err(Fatal::Source(why)),
+                Arrival::Request(request) => self.serve(request),
+                Arrival::Fatal(why) => return Err(why),
+            }
+        }
+        Ok(())
+    }
+
+    /// Out of the group and still up: answers requests until the process ends.
+    pub async fn linger(&mut self) {
+        while let Some(request) = self.requests.recv().await {
+            self.serve(request);
+        }
+    }
+
+    async fn next(&mut self) -> Arrival {
+        let wake = self.engine.next_wake(self.clock.now()).map(|at| self.clock.at(at));
+        tokio::select! {
+            biased;
+            Some(request) = self.requests.recv() => Arrival::Request(request),
+            Some(settled) = self.calls.join_next() => match settled {
+                Ok(settled) => Arrival::Event(Event::Settled(settled)),
+                Err(error) => Arrival::Fatal(Fatal::Call(error)),
+            },
+            Some(answer) = self.produces.join_next() => match answer {
+                Ok(answer) => Arrival::Event(Event::DeadLettered(answer)),
+                Err(error) => Arrival::Fatal(Fatal::Call(error)),
+            },
+            event = self.source.next() => Arrival::Source(event),
+            () = sleep_until(wake) => Arrival::Event(Event::Wake),
+        }
+    }
+
+    fn step(&mut self, event: Event) {
+        let now = self.clock.now();
+        self.engine.step(now, event, &mut self.effects);
+        for action in self.effects.actions.drain(..) {
+            match action {
+                Action::Source(command) => self.source.perform(command),
+                Action::Dispatch(batch) => {
+                    self.calls.spawn(self.worker.call(batch));
+                }
+                Action::DeadLetter(letter) => {
+                    self.produces.spawn(self.letters.send(letter));
+                }
+            }
+        }
+        for fact in self.effects.facts.drain(..) {
+            self.observer.fact(now, &fact);
+        }
+    }
+
+    fn serve(&mut self, request: Request) {
+        match request {
+            // Whoever asked may have stopped waiting.
+            Request::Snapshot(answer) => drop(answer.send(self.engine.snapshot(self.clock.now()))),
+            Request::Drain { timeout } => {
+                let deadline = self.clock.now().mono + timeout;
+                self.step(Event::Drain { deadline });
+            }
+        }
+    }
+
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+}
+
+/// Sleeps until then; for a day, which is for ever, when there is no then.
+async fn sleep_until(at: Option<tokio::time::Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => tokio::time::sleep(Duration::from_secs(86_400)).await,
+    }
+}

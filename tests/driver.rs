@@ -1,0 +1,224 @@
+//! The driver on paused time, between a scripted source, worker and dead-letter topic.
+
+use std::{
+    cell::RefCell,
+    collections::VecDeque,
+    future::Future,
+    rc::Rc,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use sluicegate::{
+    engine::{
+        event::{
+            Answer, Assignment, Batch, Command, CommitOutcome, CommitResult, DeadLetter, DeadLettered, Event, Settled,
+        },
+        fact::Fact,
+        settings::{EngineSettings, Ordering, PoisonPolicy, RetrySettings, TombstonePolicy},
+        snapshot::Snapshot,
+    },
+    record::{PartitionId, Payload, Record},
+    runtime::{
+        DeadLetterSink, Observer, Source, SourceEvent, SourceNote, Worker,
+        clock::Clock,
+        driver::{Driver, Fatal},
+        handle::Request,
+    },
+    time::{Now, UnixMillis},
+};
+use tokio::sync::{mpsc, oneshot};
+
+/// Plays its script, then answers commits and leaves as a broker would.
+#[derive(Default)]
+struct Script {
+    events: VecDeque<SourceEvent>,
+    commands: Rc<RefCell<Vec<Command>>>,
+}
+
+impl Source for Script {
+    fn perform(&mut self, command: Command) {
+        match &command {
+            Command::Commit { id, offsets } => {
+                let applied = |(partition, offset): &(PartitionId, i64)| CommitResult {
+                    partition: *partition,
+                    offset: *offset,
+                    outcome: CommitOutcome::Applied,
+                };
+                let results = offsets.iter().map(applied).collect();
+                self.events.push_back(SourceEvent::Engine(Event::Committed { id: *id, results }));
+            }
+            Command::Leave => self.events.push_back(SourceEvent::Engine(Event::Left)),
+            _ => {}
+        }
+        self.commands.borrow_mut().push(command);
+    }
+
+    async fn next(&mut self) -> SourceEvent {
+        match self.events.pop_front() {
+            Some(event) => event,
+            None => std::future::pending().await,
+        }
+    }
+}
+
+/// Answers `Done` after a fixed service time and notes when each batch was sent.
+#[derive(Clone)]
+struct Slow {
+    takes: Duration,
+    clock: Clock,
+    seen: Arc<Mutex<Vec<(u64, usize)>>>,
+}
+
+impl Worker for Slow {
+    fn call(&self, batch: Batch) -> impl Future<Output = Settled> + Send + 'static {
+        let Self { takes, clock, seen } = self.clone();
+        async move {
+            seen.lock().unwrap().push((clock.now().mono.0 / 1_000_000, batch.records.len()));
+            tokio::time::sleep(takes).await;
+            Settled { batch, answer: Answer::Done, took: takes, status: Some(200), detail: None }
+        }
+    }
+}
+
+struct NoLetters;
+
+impl DeadLetterSink for NoLetters {
+    fn send(&self, letter: DeadLetter) -> impl Future<Output = DeadLettered> + Send + 'static {
+        async move { DeadLettered::Acknowledged { letter } }
+    }
+}
+
+#[derive(Default)]
+struct Count(Rc<RefCell<u32>>);
+
+impl Observer for Count {
+    fn fact(&mut self, _: Now, fact: &Fact) {
+        if let Fact::Completed { records, .. } = fact {
+            *self.0.borrow_mut() += records;
+        }
+    }
+
+    fn note(&mut self, _: Now, _: &SourceNote) {}
+}
+
+struct Rig {
+    driver: Driver<Script, Slow, NoLetters, Count>,
+    requests: mpsc::Sender<Request>,
+    commands: Rc<RefCell<Vec<Command>>>,
+    completed: Rc<RefCell<u32>>,
+    seen: Arc<Mutex<Vec<(u64, usize)>>>,
+}
+
+fn rig(events: Vec<SourceEvent>, takes: Duration) -> Rig {
+    let clock = Clock::with_wall(UnixMillis(1_700_000_000_000));
+    let (requests, receiver) = mpsc::channel(8);
+    let source = Script { events: events.into(), ..Script::default() };
+    let worker = Slow { takes, clock, seen: Arc::default() };
+    let observer = Count::default();
+    Rig {
+        commands: Rc::clone(&source.commands),
+        completed: Rc::clone(&observer.0),
+        seen: Arc::clone(&worker.seen),
+        driver: Driver::new(settings(), clock, source, worker, NoLetters, observer, receiver),
+        requests,
+    }
+}
+
+fn settings() -> EngineSettings {
+    EngineSettings {
+        queue_records_max: Some(512),
+        queue_bytes_max: 16 << 20,
+        max_poll_records: 64,
+        pause_threshold_pct: 80.0,
+        resume_threshold_pct: 50.0,
+        pause_hard_after: Duration::from_secs(5),
+        ttl: true,
+        tombstones: TombstonePolicy::Deliver,
+        max_record_bytes: 1 << 20,
+        batch_records_max: 32,
+        batch_bytes_max: 1 << 20,
+        linger: Duration::from_millis(25),
+        concurrency: 2,
+        inference_timeout: Duration::from_secs(15),
+        ordering: Ordering::None,
+        retry: RetrySettings {
+            attempts_max: 5,
+            backoff_min: Duration::from_millis(100),
+            backoff_max: Duration::from_secs(30),
+            budget_pct: 20.0,
+            retry_after_max: Duration::from_secs(30),
+        },
+        poison: PoisonPolicy::DeadLetter,
+        dead_letter_max_pct: 5.0,
+        span_max: 10_000,
+        commit_interval: Some(Duration::from_secs(1)),
+        revoke_drain: Duration::from_secs(10),
+        stall_after: Duration::from_secs(30),
+    }
+}
+
+fn polled(count: i64) -> Vec<SourceEvent> {
+    let assignment = Assignment { id: PartitionId(0), topic: Arc::from("t"), number: 0 };
+    let record = |offset| Record::new(PartitionId(0), 0, offset, -1, Payload::new(None, Some(b"{}")));
+    let records = (0..count).map(record).collect();
+    vec![
+        SourceEvent::Engine(Event::Assigned(vec![assignment])),
+        SourceEvent::Engine(Event::Polled { records, ends: vec![] }),
+    ]
+}
+
+async fn snapshot(requests: &mpsc::Sender<Request>) -> Snapshot {
+    let (answer, waiting) = oneshot::channel();
+    requests.send(Request::Snapshot(answer)).await.unwrap();
+    waiting.await.unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_part_of_a_batch_is_sent_when_its_linger_is_over() {
+    let mut rig = rig(polled(40), Duration::from_millis(5));
+    let run = tokio::time::timeout(Duration::from_millis(500), rig.driver.run());
+    assert!(run.await.is_err(), "nobody asked it to stop");
+    assert_eq!(*rig.seen.lock().unwrap(), [(0, 32), (25, 8)]);
+    assert_eq!(*rig.completed.borrow(), 40);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drain_finishes_the_batches_that_are_out_commits_them_and_ends_the_run() {
+    let Rig { mut driver, requests, commands, completed, .. } = rig(polled(200), Duration::from_millis(50));
+    let ask = async {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        requests.send(Request::Drain { timeout: Duration::from_secs(25) }).await.unwrap();
+    };
+    let (ended, ()) = tokio::join!(driver.run(), ask);
+    assert!(ended.is_ok());
+    assert_eq!(*completed.borrow(), 64, "two batches were out");
+    let commands = commands.borrow();
+    assert_eq!(commands.last(), Some(&Command::Leave));
+    let committed = commands.iter().rev().find_map(|command| match command {
+        Command::Commit { offsets, .. } => Some(offsets.clone()),
+        _ => None,
+    });
+    assert_eq!(committed, Some(vec![(PartitionId(0), 64)]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_snapshot_is_answered_while_every_slot_is_taken() {
+    let Rig { mut driver, requests, .. } = rig(polled(100), Duration::from_secs(5));
+    let ask = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        snapshot(&requests).await
+    };
+    let asked = tokio::select! {
+        seen = ask => seen,
+        ended = driver.run() => panic!("ended: {ended:?}"),
+    };
+    assert_eq!((asked.in_flight.records, asked.queue.records), (64, 36));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_beyond_repair_ends_the_run_with_its_reason() {
+    let mut rig = rig(vec![SourceEvent::Fatal("fenced".into())], Duration::ZERO);
+    let ended = rig.driver.run().await;
+    assert!(matches!(ended, Err(Fatal::Source(why)) if why == "fenced"));
+}
