@@ -1,0 +1,132 @@
+//! The shape of the house, checked: who may import whom, how long a file may be, and where clocks are read.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// A folder (or file) of `src/` and what it may not name. The first word of a `use` path or a path in the code.
+struct Rule {
+    place: &'static str,
+    must_not: &'static [&'static str],
+}
+
+const CLOCKS: &[&str] = &["Instant::now", "SystemTime", "std::time::Instant", "thread::", "Mutex", "println!", "eprintln!"];
+
+const RULES: &[Rule] = &[
+    Rule { place: "time.rs", must_not: &["crate::"] },
+    Rule { place: "record.rs", must_not: &["crate::engine", "crate::runtime", "crate::config", "tokio::"] },
+    Rule {
+        place: "engine",
+        must_not: &[
+            "tokio::", "rdkafka", "hyper", "axum::", "metrics::", "tracing::", "fastrand", "rand::", "crate::runtime",
+            "crate::kafka", "crate::worker", "crate::config", "crate::sim", "crate::admin", "crate::telemetry",
+        ],
+    },
+    Rule {
+        place: "runtime",
+        must_not: &["rdkafka", "axum::", "hyper", "crate::kafka", "crate::worker", "crate::admin", "crate::telemetry", "crate::config"],
+    },
+    Rule {
+        place: "kafka",
+        must_not: &["axum::", "hyper", "crate::worker", "crate::admin", "crate::telemetry", "crate::config", "engine::ledger", "engine::retry"],
+    },
+    Rule {
+        place: "worker",
+        must_not: &["rdkafka", "axum::", "crate::kafka", "crate::admin", "crate::telemetry", "crate::config", "engine::ledger", "engine::retry"],
+    },
+    Rule { place: "telemetry", must_not: &["rdkafka", "hyper", "crate::kafka", "crate::worker", "engine::Engine", "engine::ledger"] },
+    Rule { place: "admin", must_not: &["rdkafka", "crate::kafka", "crate::worker", "engine::Engine", "engine::ledger"] },
+    Rule { place: "sim", must_not: &["rdkafka", "hyper", "axum::", "tokio::", "crate::kafka", "crate::worker", "crate::runtime::clock"] },
+    Rule { place: "config", must_not: &["rdkafka::", "tokio::", "axum::", "hyper", "engine::Engine", "crate::runtime", "crate::admin::server"] },
+    Rule { place: "lifecycle.rs", must_not: &["rdkafka", "engine::ledger", "engine::retry", "crate::kafka"] },
+];
+
+/// Where reading a clock, locking or printing has its place.
+const PURE: &[&str] = &["engine", "time.rs", "record.rs", "sim"];
+
+#[test]
+fn no_folder_imports_what_the_table_forbids() {
+    let mut broken = Vec::new();
+    for rule in RULES {
+        for file in files(&source().join(rule.place)) {
+            for (number, line) in code_lines(&file) {
+                for word in rule.must_not.iter().filter(|word| names(&line, word)) {
+                    broken.push(format!("{}:{number}: {} may not name {word}", file.display(), rule.place));
+                }
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{}", broken.join("\n"));
+}
+
+#[test]
+fn the_pure_folders_read_no_clock_hold_no_lock_and_print_nothing() {
+    let mut broken = Vec::new();
+    for file in PURE.iter().flat_map(|place| files(&source().join(place))) {
+        for (number, line) in code_lines(&file) {
+            for word in CLOCKS.iter().filter(|word| names(&line, word)) {
+                broken.push(format!("{}:{number}: {word}", file.display()));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{}", broken.join("\n"));
+}
+
+#[test]
+fn unsafe_code_is_in_one_file() {
+    let with_unsafe: Vec<PathBuf> = files(&source())
+        .into_iter()
+        .filter(|file| code_lines(file).iter().any(|(_, line)| line.contains("unsafe ")))
+        .collect();
+    assert!(with_unsafe.iter().all(|file| file.ends_with("kafka/ffi.rs")), "{with_unsafe:?}");
+}
+
+#[test]
+fn no_file_is_longer_than_four_hundred_lines() {
+    let long: Vec<String> = files(&source())
+        .into_iter()
+        .filter(|file| !is_test(file))
+        .filter_map(|file| {
+            let lines = fs::read_to_string(&file).unwrap().lines().count();
+            (lines > 400).then(|| format!("{}: {lines}", file.display()))
+        })
+        .collect();
+    assert!(long.is_empty(), "{}", long.join("\n"));
+}
+
+fn source() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+}
+
+fn files(place: &Path) -> Vec<PathBuf> {
+    if place.is_file() {
+        return vec![place.to_owned()];
+    }
+    let Ok(entries) = fs::read_dir(place) else { return vec![] };
+    let each = entries.flat_map(|entry| files(&entry.unwrap().path()));
+    each.filter(|file| file.extension().is_some_and(|ending| ending == "rs")).collect()
+}
+
+fn is_test(file: &Path) -> bool {
+    file.file_stem().is_some_and(|stem| stem == "tests")
+}
+
+/// Numbered lines of code: no comments, and nothing from the file's test module on.
+fn code_lines(file: &Path) -> Vec<(usize, String)> {
+    if is_test(file) {
+        return vec![];
+    }
+    let text = fs::read_to_string(file).unwrap();
+    let code = text.lines().take_while(|line| !line.trim_start().starts_with("#[cfg(test)]"));
+    let numbered = code.enumerate().map(|(index, line)| (index + 1, line.trim().to_owned()));
+    numbered.filter(|(_, line)| !line.starts_with("//")).collect()
+}
+
+/// Whether the line names it as a path of its own, not as the end of a longer word.
+fn names(line: &str, word: &str) -> bool {
+    line.match_indices(word).any(|(at, _)| {
+        let before = line[..at].chars().next_back();
+        !before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == '.')
+    })
+}
