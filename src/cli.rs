@@ -121,12 +121,13 @@ fn option(flag: &'static Flag) -> Arg {
         Preset::Derived(text) => format!("[{text}]"),
         Preset::Required => "(required)".into(),
     };
+    let seen = if flag.secret { "; the process list shows it, a file does not" } else { "" };
     Arg::new(flag.name)
         .long(flag.long())
         .value_name(flag.kind.placeholder())
         .allow_negative_numbers(true)
         .help_heading(flag.section.title())
-        .help(format!("{} {preset}", flag.doc))
+        .help(format!("{}{seen} {preset}", flag.doc))
 }
 
 fn file_option(flag: &'static Flag) -> Option<Arg> {

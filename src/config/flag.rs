@@ -98,22 +98,23 @@ impl Kind {
         Self::Percent { min, max }
     }
 
-    /// What stands for the value in help: `--queue-maxsize <N>`.
-    pub const fn placeholder(&self) -> &'static str {
-        match self {
+    /// What stands for the value in help: `--queue-maxsize <N>`, `--log-format <human|json>`.
+    pub fn placeholder(&self) -> String {
+        let word = match self {
             Self::Bool => "BOOL",
             Self::Int { .. } => "N",
             Self::Duration { bare: true, .. } => "MS",
             Self::Duration { .. } => "DURATION",
             Self::Size { .. } => "SIZE",
             Self::Percent { .. } => "PERCENT",
-            Self::Words(_) => "WORD",
+            Self::Words(words) => return words.join("|"),
             Self::Text => "TEXT",
             Self::List => "LIST",
             Self::Url => "URL",
             Self::Address => "HOST:PORT",
             Self::Path => "PATH",
-        }
+        };
+        word.into()
     }
 
     /// The allowed values in words.

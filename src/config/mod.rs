@@ -1,7 +1,7 @@
-//! The flags: one [table](table) of them, four layers, and a validation that reports every problem at once.
+//! The flags: one [table] of them, four layers, and a validation that reports every problem at once.
 //!
-//! [`load`] lays the layers over one another as plain text ([`layers`]), parses each value by its flag's kind
-//! ([`parse`]), applies the rules that need more than one value ([`rules`]) and, when nothing is wrong, builds
+//! [`load`] lays the layers over one another as plain text (`layers`), parses each value by its flag's kind
+//! (`parse`), applies the rules that need more than one value (`rules`) and, when nothing is wrong, builds
 //! [`Settings`]. It starts nothing and looks nothing up; it reads the file, and the files that hold secrets.
 
 mod check;

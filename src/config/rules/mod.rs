@@ -28,7 +28,7 @@ pub(crate) fn check(mut review: Review<'_>) {
 impl Review<'_> {
     /// Reports `flag`, as it was given.
     fn report(&mut self, flag: &Flag, what: impl Into<String>, next: impl Into<String>) {
-        let mut problem = Problem::new(flag.name, what, next);
+        let mut problem = Problem::new(flag.name, what, next).range(flag.kind.range());
         if let Some(shown) = self.values.shown(flag) {
             problem = problem.given(shown).origin(self.values.origin(flag));
         }

@@ -1,5 +1,7 @@
 use std::path::Path;
 
+use proptest::prelude::*;
+
 use super::{REQUIRED, file, keys, os, with};
 use crate::config::{Format, Loaded, Overrides, load_with, table::*};
 
@@ -164,4 +166,26 @@ fn print_config_as_json_holds_the_same() {
     assert_eq!(find("DLQ_TOPIC")["valid"], true);
     assert_eq!(json["problems"][0]["key"], "QUEUE_MAXSIZE");
     assert_eq!(json["near_misses"][0]["key"], "BATCH_SIZ");
+}
+
+/// What looks like a file of ours, more or less.
+fn toml() -> impl Strategy<Value = String> {
+    let key =
+        prop_oneof!["[a-z_]{1,8}", Just("queue_maxsize".to_owned()), "kafka_cfg_[a-z_.]{0,8}", "\\[+[a-z.]{0,5}\\]*"];
+    let value = prop_oneof![
+        "[-+0-9.eEinfa_]{0,30}",
+        "\"[^\"]{0,10}\"",
+        "[\\[{]{0,200}[0-9,a=\"]{0,5}[\\]}]{0,200}",
+        any::<String>()
+    ];
+    let line = (key, " ?=? ?", value).prop_map(|(key, equals, value)| key + &equals + &value);
+    prop::collection::vec(line, 0..4).prop_map(|lines| lines.join("\n"))
+}
+
+proptest! {
+    #[test]
+    fn no_file_panics(text in toml()) {
+        let dir = tempfile::tempdir().unwrap();
+        layered(Some(&file(&dir, "x.toml", &text)), &[], &[]).print(Format::Text);
+    }
 }
