@@ -6,9 +6,9 @@
 //! [`config`], [`admin`] and [`telemetry`] are how people set it up and look inside.
 
 pub mod admin;
+pub mod cli;
 pub mod config;
 pub mod engine;
-#[cfg(feature = "kafka")]
 pub mod kafka;
 pub mod record;
 pub mod runtime;

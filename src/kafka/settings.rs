@@ -1,8 +1,8 @@
 //! The Kafka adapter's numbers, validated by `config`.
 
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
 
-#[derive(Debug, Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct KafkaSettings {
     /// `host:port[,host:port]`
     pub brokers: String,
@@ -36,4 +36,31 @@ pub struct KafkaSettings {
     /// librdkafka properties passed through, names already dotted. Secret values are in here: never print.
     pub pass_through: BTreeMap<String, String>,
     pub dead_letter_topic: Option<String>,
+}
+
+/// By hand, because of the secrets in `pass_through`: of those properties only the names are shown.
+impl fmt::Debug for KafkaSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KafkaSettings")
+            .field("brokers", &self.brokers)
+            .field("topics", &self.topics)
+            .field("group_id", &self.group_id)
+            .field("group_instance_id", &self.group_instance_id)
+            .field("client_id", &self.client_id)
+            .field("fetch_max_wait", &self.fetch_max_wait)
+            .field("fetch_queue_backoff", &self.fetch_queue_backoff)
+            .field("prefetch_bytes_max", &self.prefetch_bytes_max)
+            .field("prefetch_records", &self.prefetch_records)
+            .field("offset_reset", &self.offset_reset)
+            .field("session_timeout", &self.session_timeout)
+            .field("max_poll_interval", &self.max_poll_interval)
+            .field("max_record_bytes", &self.max_record_bytes)
+            .field("max_poll_records", &self.max_poll_records)
+            .field("manual_commit", &self.manual_commit)
+            .field("auto_commit_interval", &self.auto_commit_interval)
+            .field("oauth_token_file", &self.oauth_token_file)
+            .field("pass_through", &self.pass_through.keys())
+            .field("dead_letter_topic", &self.dead_letter_topic)
+            .finish()
+    }
 }

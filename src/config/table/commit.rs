@@ -1,0 +1,25 @@
+//! What is promised to the group, and how the process lets go.
+
+use super::section;
+use crate::config::flag::{
+    Kind,
+    Preset::{Derived, Value},
+};
+
+section! {
+    /// Commits, revokes, shutdown, stalls.
+    COMMIT = Commit;
+
+    USE_MANUAL_COMMIT: Kind::Bool, Value("true"),
+        "false is the weaker promise: offsets are stored at enqueue and committed by the client's timer, so a crash loses what was queued";
+    COMMIT_INTERVAL_MS: Kind::millis(10, 3_600_000), Value("1000"),
+        "time between commits";
+    MAX_UNCOMMITTED_SPAN: Kind::int(1, 10_000_000, "records"), Value("10000"),
+        "records of one partition that may be polled beyond its frontier";
+    REVOKE_DRAIN_TIMEOUT: Kind::duration(0, 3_600_000), Derived("10s, or half the session timeout if that is less"),
+        "how long in-flight work of a revoked partition is waited for";
+    SHUTDOWN_TIMEOUT: Kind::duration(100, 3_600_000), Value("25s"),
+        "bound on the whole shutdown; keep it below the supervisor's own grace period";
+    STALL_AFTER: Kind::duration(1000, 3_600_000), Value("30s"),
+        "a partition that is assigned, not paused, behind, and does not move for this long is repaired";
+}
