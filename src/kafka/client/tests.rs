@@ -1,0 +1,112 @@
+use super::*;
+use crate::kafka::context::Consumer;
+
+fn settings() -> KafkaSettings {
+    KafkaSettings {
+        brokers: "127.0.0.1:1".to_owned(),
+        topics: vec!["t".to_owned()],
+        group_id: "g".to_owned(),
+        group_instance_id: None,
+        client_id: "sluicegate".to_owned(),
+        fetch_max_wait: Duration::from_millis(50),
+        fetch_queue_backoff: Duration::from_millis(5),
+        prefetch_bytes_max: 4 << 20,
+        prefetch_records: 20_000,
+        offset_reset: "earliest".to_owned(),
+        session_timeout: Duration::from_secs(45),
+        max_poll_interval: Duration::from_secs(300),
+        max_record_bytes: 1 << 20,
+        max_poll_records: 64,
+        manual_commit: true,
+        auto_commit_interval: Duration::from_secs(5),
+        oauth_token_file: None,
+        pass_through: BTreeMap::new(),
+        dead_letter_topic: None,
+    }
+}
+
+fn with(name: &str, value: &str) -> KafkaSettings {
+    let mut settings = settings();
+    settings.pass_through.insert(name.to_owned(), value.to_owned());
+    settings
+}
+
+fn consumer(settings: &KafkaSettings) -> Result<Consumer, ClientError> {
+    create(&consumer_properties(settings)?, consumer_context(settings))
+}
+
+#[test]
+fn the_client_takes_every_property_we_set() {
+    assert!(consumer(&settings()).is_ok());
+    let odd = KafkaSettings {
+        group_instance_id: Some("pod-0".to_owned()),
+        prefetch_bytes_max: 1,
+        prefetch_records: 0,
+        fetch_queue_backoff: Duration::from_secs(9),
+        manual_commit: false,
+        ..settings()
+    };
+    assert!(consumer(&odd).is_ok());
+}
+
+#[test]
+fn the_back_off_after_a_full_prefetch_never_passes_ten_milliseconds() {
+    let slow = KafkaSettings { fetch_queue_backoff: Duration::from_secs(1), ..settings() };
+    assert_eq!(consumer_properties(&slow).unwrap()["fetch.queue.backoff.ms"], "10");
+}
+
+#[test]
+fn the_newer_group_protocol_leaves_the_session_to_the_broker() {
+    let newer = with("group.protocol", "consumer");
+    let properties = consumer_properties(&newer).unwrap();
+    assert!(!properties.contains_key("session.timeout.ms"));
+    assert!(!properties.contains_key("partition.assignment.strategy"));
+    assert!(consumer(&newer).is_ok());
+}
+
+#[test]
+fn pass_through_wins_over_our_defaults_but_not_over_what_we_own() {
+    assert_eq!(consumer_properties(&with("session.timeout.ms", "9000")).unwrap()["session.timeout.ms"], "9000");
+    for (owned, _) in OWNED {
+        let error = consumer_properties(&with(owned, "true")).unwrap_err().to_string();
+        assert!(error.contains(owned) && error.contains("not yours"), "{error}");
+    }
+}
+
+#[test]
+fn an_error_names_the_property_and_never_the_value() {
+    let unknown = consumer_properties(&with("sesion.timeout", "hunter2-secret")).unwrap_err().to_string();
+    assert_eq!(unknown, "librdkafka property `sesion.timeout`: is not known to librdkafka");
+    let range = consumer_properties(&with("session.timeout.ms", "0")).unwrap_err().to_string();
+    assert_eq!(range, "librdkafka property `session.timeout.ms`: allowed range 1..3600000");
+    let invalid = consumer_properties(&with("isolation.level", "hunter2-secret")).unwrap_err().to_string();
+    assert_eq!(invalid, "librdkafka property `isolation.level`: does not take the value it was given");
+}
+
+#[test]
+fn what_only_the_whole_shows_is_an_error_too_and_scrubbed() {
+    let short = KafkaSettings { max_poll_interval: Duration::from_secs(1), ..settings() };
+    let error = consumer(&short).err().unwrap();
+    assert!(error.to_string().contains("max.poll.interval.ms"), "{error}");
+    assert_eq!(scrub("bad password hunter2-secret!".to_owned(), &["hunter2-secret", "bad"]), "bad password …!");
+}
+
+#[test]
+fn all_problems_of_the_pass_through_are_told_at_once() {
+    let pass_through = [("a.b", "1"), ("group.id", "x"), ("session.timeout.ms", "x"), ("fetch.min.bytes", "1")]
+        .map(|(k, v)| (k.to_owned(), v.to_owned()));
+    assert_eq!(pass_through_problems(&BTreeMap::from(pass_through)).len(), 3);
+}
+
+#[test]
+fn the_producer_gets_the_way_to_the_brokers_and_nothing_of_the_consumer() {
+    let mut settings = with("sasl.password", "hunter2-secret");
+    settings.pass_through.insert("session.timeout.ms".to_owned(), "9000".to_owned());
+    settings.pass_through.insert("isolation.level".to_owned(), "read_uncommitted".to_owned());
+    settings.pass_through.insert("socket.timeout.ms".to_owned(), "5000".to_owned());
+    let properties = producer_properties(&settings).unwrap();
+    assert_eq!(properties["sasl.password"], "hunter2-secret");
+    assert_eq!(properties["socket.timeout.ms"], "5000");
+    assert!(!properties.contains_key("session.timeout.ms") && !properties.contains_key("isolation.level"));
+    assert_eq!(properties["acks"], "all");
+}

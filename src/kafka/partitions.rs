@@ -1,0 +1,225 @@
+//! Every partition ever assigned, by a dense number that stays the same for the life of the process, with what is
+//! known of its present epoch.
+//!
+//! Positions are ours, not the client's. The client's own position (where it fetches from after a pause or a rebalance)
+//! is wrong in two cases: reading in batches moves it *past* a partition end or an error, so that the next record would
+//! be skipped, and a rebalance in the middle of a batch leaves it *before* records that were taken. So after every
+//! resume and every rebalance the client is put to [`Slot::taken`] by a seek, and until that has worked nothing is
+//! believed ([`Slot::unplaced`]).
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+    time::Instant,
+};
+
+use rdkafka::{TopicPartitionList, topic_partition_list::Offset};
+use rustc_hash::FxHashMap;
+
+use crate::{kafka::ffi::Message, record::PartitionId};
+
+#[derive(Debug, Default)]
+pub struct Partitions {
+    slots: Vec<Slot>,
+    by_name: HashMap<Arc<str>, BTreeMap<i32, PartitionId>>,
+    /// From the client's topic handle; good until the next assignment change.
+    by_handle: FxHashMap<(usize, i32), PartitionId>,
+    last: Option<((usize, i32), PartitionId)>,
+}
+
+#[derive(Debug)]
+pub struct Slot {
+    pub topic: Arc<str>,
+    pub number: i32,
+    pub phase: Phase,
+    /// The next offset to take from the client: after the last record taken, or the end that was reached.
+    pub taken: Option<i64>,
+    /// The next offset to hand over.
+    pub handed: Option<i64>,
+    /// A seek to `taken` is owed. What the client brings until then is fetched again.
+    pub unplaced: bool,
+    /// An error moved the client's position although nothing was taken, so that it has to be looked up.
+    pub spoiled: bool,
+    /// Resumed then, and no record since.
+    pub resumed_at: Option<Instant>,
+    /// The last sign of life of its leader: something fetched, or an answer.
+    pub heard_at: Option<Instant>,
+    /// The furthest log end anybody told.
+    pub end: Option<i64>,
+    pub asked_at: Option<Instant>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    Released,
+    Assigned,
+    /// Revoked and not yet given back: still ours to commit, not to read.
+    Revoking,
+}
+
+impl Slot {
+    fn new(topic: Arc<str>, number: i32) -> Self {
+        Self {
+            topic,
+            number,
+            phase: Phase::Released,
+            taken: None,
+            handed: None,
+            unplaced: false,
+            spoiled: false,
+            resumed_at: None,
+            heard_at: None,
+            end: None,
+            asked_at: None,
+        }
+    }
+
+    /// A new epoch.
+    fn begin(&mut self) {
+        *self = Self { phase: Phase::Assigned, ..Self::new(Arc::clone(&self.topic), self.number) };
+    }
+}
+
+impl Partitions {
+    /// The number of a partition, given on first sight.
+    pub fn id(&mut self, topic: &str, number: i32) -> PartitionId {
+        if let Some(id) = self.find(topic, number) {
+            return id;
+        }
+        // Four billion partitions would need more memory than there is: the number fits.
+        let id = PartitionId(u32::try_from(self.slots.len()).unwrap_or(u32::MAX));
+        let topic: Arc<str> =
+            self.by_name.get_key_value(topic).map_or_else(|| topic.into(), |(name, _)| Arc::clone(name));
+        self.slots.push(Slot::new(Arc::clone(&topic), number));
+        self.by_name.entry(topic).or_default().insert(number, id);
+        id
+    }
+
+    pub fn find(&self, topic: &str, number: i32) -> Option<PartitionId> {
+        self.by_name.get(topic)?.get(&number).copied()
+    }
+
+    /// The partition an entry belongs to, if it was ever assigned.
+    pub fn of(&mut self, message: &Message) -> Option<PartitionId> {
+        let handle = (message.topic_key(), message.partition());
+        if let Some((_, id)) = self.last.filter(|(last, _)| *last == handle) {
+            return Some(id);
+        }
+        let id = match self.by_handle.get(&handle) {
+            Some(id) => *id,
+            None => {
+                let id = self.find(&message.topic()?, message.partition())?;
+                self.by_handle.insert(handle, id);
+                id
+            }
+        };
+        self.last = Some((handle, id));
+        Some(id)
+    }
+
+    pub fn get(&self, id: PartitionId) -> Option<&Slot> {
+        self.slots.get(id.index())
+    }
+
+    pub fn get_mut(&mut self, id: PartitionId) -> Option<&mut Slot> {
+        self.slots.get_mut(id.index())
+    }
+
+    pub fn begin_epoch(&mut self, id: PartitionId) {
+        self.forget_handles();
+        if let Some(slot) = self.get_mut(id) {
+            slot.begin();
+        }
+    }
+
+    pub fn set_phase(&mut self, id: PartitionId, phase: Phase) {
+        self.forget_handles();
+        if let Some(slot) = self.get_mut(id) {
+            slot.phase = phase;
+        }
+    }
+
+    /// A topic handle is the client's to reuse once nothing of the topic is assigned.
+    fn forget_handles(&mut self) {
+        self.by_handle.clear();
+        self.last = None;
+    }
+
+    pub fn is_assigned(&self, id: PartitionId) -> bool {
+        self.get(id).is_some_and(|slot| slot.phase == Phase::Assigned)
+    }
+
+    /// Ours to commit.
+    pub fn is_ours(&self, id: PartitionId) -> bool {
+        self.get(id).is_some_and(|slot| slot.phase != Phase::Released)
+    }
+
+    pub fn assigned(&self) -> impl Iterator<Item = PartitionId> {
+        self.iter().filter(|(_, slot)| slot.phase == Phase::Assigned).map(|(id, _)| id)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (PartitionId, &Slot)> {
+        self.slots.iter().zip(0..).map(|(slot, id)| (PartitionId(id), slot))
+    }
+
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = (PartitionId, &mut Slot)> {
+        self.slots.iter_mut().zip(0..).map(|(slot, id)| (PartitionId(id), slot))
+    }
+
+    /// The client's kind of list, without offsets.
+    pub fn list(&self, ids: impl IntoIterator<Item = PartitionId>) -> TopicPartitionList {
+        let mut list = TopicPartitionList::new();
+        for slot in ids.into_iter().filter_map(|id| self.get(id)) {
+            list.add_partition(&slot.topic, slot.number);
+        }
+        list
+    }
+
+    /// The client's kind of list, with offsets. An offset no log can have is left out.
+    pub fn list_at(&self, offsets: impl IntoIterator<Item = (PartitionId, i64)>) -> TopicPartitionList {
+        let mut list = TopicPartitionList::new();
+        for (id, offset) in offsets {
+            let Some(slot) = self.get(id).filter(|_| offset >= 0) else { continue };
+            // Fails for a negative offset only.
+            let _ = list.add_partition(&slot.topic, slot.number).set_offset(Offset::Offset(offset));
+        }
+        list
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_dense_and_stay() {
+        let mut partitions = Partitions::default();
+        let ids: Vec<_> = [("a", 0), ("a", 7), ("b", 0), ("a", 0)].map(|(t, n)| partitions.id(t, n)).to_vec();
+        assert_eq!(ids, [PartitionId(0), PartitionId(1), PartitionId(2), PartitionId(0)]);
+        assert_eq!(partitions.find("a", 7), Some(PartitionId(1)));
+        assert_eq!(partitions.find("a", 1), None);
+    }
+
+    #[test]
+    fn a_new_epoch_knows_nothing_of_the_old_one() {
+        let mut partitions = Partitions::default();
+        let id = partitions.id("a", 3);
+        partitions.begin_epoch(id);
+        partitions.get_mut(id).unwrap().taken = Some(9);
+        partitions.set_phase(id, Phase::Revoking);
+        assert!(partitions.is_ours(id) && !partitions.is_assigned(id));
+        partitions.set_phase(id, Phase::Released);
+        assert!(!partitions.is_ours(id));
+        partitions.begin_epoch(id);
+        let slot = partitions.get(id).unwrap();
+        assert_eq!((slot.taken, slot.number, &*slot.topic), (None, 3, "a"));
+    }
+
+    #[test]
+    fn a_list_leaves_out_what_is_unknown_or_no_offset() {
+        let mut partitions = Partitions::default();
+        let id = partitions.id("a", 3);
+        assert_eq!(partitions.list_at([(id, 4), (PartitionId(9), 4), (id, -1)]).count(), 1);
+        assert_eq!(partitions.list([id, PartitionId(9)]).count(), 1);
+    }
+}

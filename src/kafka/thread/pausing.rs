@@ -1,0 +1,226 @@
+//! Pause, resume, repair, and putting the client where we are.
+//!
+//! A plain resume waits most of a second for its first record, because nothing wakes the leader's connection; a seek
+//! right after it does, and it also overrules the client's own idea of the position (see [`Partitions`]). A partition of
+//! which nothing was ever taken has no position to seek to; asking its leader for the log's end wakes the connection
+//! as well.
+//!
+//! [`Partitions`]: crate::kafka::partitions::Partitions
+
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::Consumer as _;
+
+use super::Poller;
+use crate::{
+    kafka::{
+        lookup::{About, Answer, Question},
+        partitions,
+    },
+    record::PartitionId,
+    runtime::SourceNote,
+};
+
+/// On a seek, which is an exchange with the client's own main thread, not with a broker.
+const SEEK_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// Between attempts at a seek that the client refused.
+const SEEK_AGAIN: Duration = Duration::from_millis(20);
+
+impl Poller {
+    pub(super) fn pause(&mut self, ids: &[PartitionId]) {
+        self.pauses.pause(ids.iter().copied().filter(|id| self.partitions.is_assigned(*id)));
+        self.settle_pauses();
+    }
+
+    pub(super) fn resume(&mut self, ids: &[PartitionId]) {
+        self.pauses.resume(ids);
+        self.settle_pauses();
+    }
+
+    /// Tells the client what of the wanted pauses it does not know yet. Never from inside a callback, where the client
+    /// may take a resume for outdated and hold the partition for ever.
+    pub(super) fn settle_pauses(&mut self) {
+        let owed = self.pauses.owed(self.partitions.assigned());
+        if !owed.pause.is_empty() {
+            self.tell_refetch(owed.pause.len());
+            // Fails for a client without a group only.
+            let _ = self.consumer.pause(&self.partitions.list(owed.pause.iter().copied()));
+        }
+        if !owed.resume.is_empty() {
+            let _ = self.consumer.resume(&self.partitions.list(owed.resume.iter().copied()));
+        }
+        self.pauses.settled(&owed);
+        if !owed.pause.is_empty() {
+            self.purge();
+        }
+        if !owed.resume.is_empty() {
+            let now = Instant::now();
+            for id in &owed.resume {
+                if let Some(slot) = self.partitions.get_mut(*id) {
+                    slot.resumed_at = Some(now);
+                }
+            }
+            self.place(&owed.resume);
+        }
+    }
+
+    /// These partitions go. The client would keep their pause until they come back.
+    pub(super) fn forget_pauses(&mut self, ids: &[PartitionId]) {
+        for id in ids {
+            self.pauses.end_epoch(*id);
+        }
+        let owed = self.pauses.owed(ids.iter().copied());
+        if !owed.resume.is_empty() {
+            let _ = self.consumer.resume(&self.partitions.list(owed.resume.iter().copied()));
+        }
+        self.pauses.settled(&owed);
+    }
+
+    /// The prefetch a pause of `count` partitions throws away: their share of what waits, by an even hand.
+    fn tell_refetch(&mut self, count: usize) {
+        let fetching = self.partitions.assigned().filter(|id| !self.pauses.is_applied(*id)).count().max(count);
+        let records = self.reader.queue().len() as f64 * count as f64 / fetching as f64;
+        let bytes = (records * self.record_bytes) as u64;
+        if bytes > 0 {
+            self.outbox.note(SourceNote::Refetch { bytes });
+        }
+    }
+
+    /// The client purges a paused partition's records from the head of a queue only; those behind another partition's
+    /// go when they are read. When everything is paused nobody reads, so it is done here: all of it is outdated, and
+    /// what by any chance is not is fetched again after the resume.
+    fn purge(&mut self) {
+        if self.partitions.assigned().any(|id| !self.pauses.is_applied(id)) {
+            return;
+        }
+        let mut batch = std::mem::take(&mut self.batch);
+        loop {
+            self.reader.read(&mut batch, 64, Duration::ZERO);
+            if batch.is_empty() {
+                break;
+            }
+            batch.clear();
+        }
+        self.batch = batch;
+    }
+
+    /// The engine found the partition standing for no reason.
+    pub(super) fn repair(&mut self, id: PartitionId) {
+        if !self.partitions.is_assigned(id) || self.pauses.is_applied(id) {
+            return;
+        }
+        let _ = self.consumer.resume(&self.partitions.list([id]));
+        if let Some(slot) = self.partitions.get_mut(id) {
+            slot.spoiled |= slot.taken.is_none();
+        }
+        self.place(&[id]);
+    }
+
+    /// Puts the client to our positions. Nothing read before this is believed any more, and nothing of a partition is
+    /// until it has worked.
+    pub(super) fn place(&mut self, ids: &[PartitionId]) {
+        let (mut seek, mut lost, mut wake) = (Vec::new(), Vec::new(), Vec::new());
+        for id in ids.iter().copied().filter(|id| !self.pauses.is_applied(*id)) {
+            let Some(slot) = self.partitions.get_mut(id) else { continue };
+            match slot.taken {
+                Some(next) => {
+                    slot.unplaced = true;
+                    seek.push((id, next));
+                }
+                None if slot.spoiled => lost.push(id),
+                None => wake.push(id),
+            }
+        }
+        self.seek(&seek);
+        self.ask(About::Committed, &lost);
+        self.ask(About::LogEnd, &wake);
+    }
+
+    fn seek(&mut self, offsets: &[(PartitionId, i64)]) {
+        if offsets.is_empty() {
+            return;
+        }
+        let list = self.partitions.list_at(offsets.iter().copied());
+        match self.consumer.seek_partitions(list, SEEK_TIMEOUT) {
+            Ok(done) => {
+                for element in done.elements() {
+                    let placed = element.error().is_ok();
+                    let id = self.partitions.find(element.topic(), element.partition());
+                    if let Some(slot) = id.and_then(|id| self.partitions.get_mut(id)) {
+                        slot.unplaced = !placed;
+                    }
+                }
+            }
+            Err(error) => {
+                let text = format!("seek: {error}");
+                self.outbox.note(SourceNote::ClientError { code: "SEEK".to_owned(), text });
+            }
+        }
+        if self.partitions.iter().any(|(_, slot)| slot.unplaced) {
+            self.place_again_at = Some(Instant::now() + SEEK_AGAIN);
+        }
+    }
+
+    /// Tries a refused seek again: the client drops one that meets a rebalance of its own in the wrong moment.
+    pub(super) fn place_again(&mut self, now: Instant) {
+        if self.place_again_at.take_if(|at| now >= *at).is_none() {
+            return;
+        }
+        let owed: Vec<_> = self.partitions.assigned().filter(|id| self.is_unplaced(*id)).collect();
+        self.place(&owed);
+    }
+
+    fn is_unplaced(&self, id: PartitionId) -> bool {
+        self.partitions.get(id).is_some_and(|slot| slot.unplaced)
+    }
+
+    pub(super) fn ask(&mut self, about: About, ids: &[PartitionId]) {
+        let slots = ids.iter().filter_map(|id| Some((*id, self.partitions.get(*id)?)));
+        let partitions: Vec<_> = slots.map(|(id, slot)| (id, slot.topic.clone(), slot.number)).collect();
+        if self.lookup.ask(Question { about, partitions }) {
+            let now = Instant::now();
+            for id in ids {
+                if let Some(slot) = self.partitions.get_mut(*id) {
+                    slot.asked_at = Some(now);
+                }
+            }
+        }
+    }
+
+    pub(super) fn take_answers(&mut self) {
+        while let Some(answer) = self.lookup.answer() {
+            match answer {
+                Answer::LogEnd(id, end) => self.heard_end(id, end),
+                Answer::Committed(id, offset) => self.found(id, offset),
+            }
+        }
+    }
+
+    /// The position of a partition of which nothing was taken and which the client lost.
+    fn found(&mut self, id: PartitionId, committed: Option<i64>) {
+        let paused = self.pauses.is_applied(id);
+        let Some(slot) = self.partitions.get_mut(id) else { return };
+        if !slot.spoiled || slot.taken.is_some() || paused || slot.phase != partitions::Phase::Assigned {
+            return;
+        }
+        slot.spoiled = false;
+        slot.taken = committed;
+        match committed {
+            Some(_) => self.place(&[id]),
+            None => self.seek_to_reset(id),
+        }
+    }
+
+    /// Nothing committed: as at the start, where `auto.offset.reset` says.
+    fn seek_to_reset(&mut self, id: PartitionId) {
+        let Some(to) = self.reset_to else { return };
+        let mut list = self.partitions.list([id]);
+        if list.set_all_offsets(to).is_ok()
+            && let Err(error) = self.consumer.seek_partitions(list, SEEK_TIMEOUT)
+        {
+            let text = format!("seek: {error}");
+            self.outbox.note(SourceNote::ClientError { code: "SEEK".to_owned(), text });
+        }
+    }
+}

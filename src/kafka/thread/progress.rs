@@ -1,0 +1,78 @@
+//! Once a second: where we read, where the log ends, whether its leader lives.
+//!
+//! Fetch responses tell the end for free, but only while something is fetched. A partition that has not been heard of
+//! for a while is asked about, so that lag does not stand still while the gate is shut, and so that "nothing comes"
+//! can be told from "nobody answers".
+
+use std::time::{Duration, Instant};
+
+use super::{Phase, Poller};
+use crate::{
+    engine::event::Progress,
+    kafka::{
+        ffi,
+        lookup::About,
+        partitions::{self, Slot},
+    },
+    record::PartitionId,
+};
+
+pub const EVERY: Duration = Duration::from_secs(1);
+
+/// Not heard of for this long: asked about.
+const QUIET: Duration = Duration::from_secs(2);
+
+/// Heard of within this: its leader answers. Long enough for a question and its time limit.
+const ALIVE: Duration = Duration::from_secs(5);
+
+impl Poller {
+    pub(super) fn tell_progress(&mut self, now: Instant) {
+        if self.phase != Phase::Running {
+            return;
+        }
+        let (mut told, mut ask) = (Vec::new(), Vec::new());
+        for (id, slot) in self.partitions.iter_mut() {
+            if slot.phase != partitions::Phase::Assigned {
+                continue;
+            }
+            if let Some(end) = ffi::known_end(&self.consumer, &slot.topic, slot.number) {
+                hear(slot, end, now);
+            }
+            if is_older(slot.heard_at, now, QUIET) && is_older(slot.asked_at, now, QUIET) {
+                ask.push(id);
+            }
+            let leader_answers = !is_older(slot.heard_at, now, ALIVE);
+            told.push(Progress { partition: id, position: slot.handed, end: slot.end, leader_answers });
+        }
+        let (lost, quiet): (Vec<_>, Vec<_>) = ask.into_iter().partition(|id| self.is_spoiled(*id));
+        self.ask(About::LogEnd, &quiet);
+        self.ask(About::Committed, &lost);
+        if !told.is_empty() {
+            self.outbox.progress(told);
+        }
+    }
+
+    fn is_spoiled(&self, id: PartitionId) -> bool {
+        self.partitions.get(id).is_some_and(|slot| slot.spoiled)
+    }
+
+    /// A leader told the end when it was asked.
+    pub(super) fn heard_end(&mut self, id: PartitionId, end: i64) {
+        if let Some(slot) = self.partitions.get_mut(id) {
+            slot.heard_at = Some(Instant::now());
+            slot.end = slot.end.max(Some(end));
+        }
+    }
+}
+
+/// The end the last fetch response told. Only a new one is a sign of life.
+fn hear(slot: &mut Slot, end: i64, now: Instant) {
+    if slot.end.is_none_or(|known| end > known) {
+        slot.end = Some(end);
+        slot.heard_at = Some(now);
+    }
+}
+
+fn is_older(at: Option<Instant>, now: Instant, than: Duration) -> bool {
+    at.is_none_or(|at| now.saturating_duration_since(at) > than)
+}

@@ -1,0 +1,239 @@
+//! The smallest thing that can drive a `KafkaSource`: it grants credit, finishes every record the moment it sees it,
+//! commits, and releases what is revoked. It checks on the way what every source owes its engine.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use sluicegate::{
+    engine::event::{Command, CommitId, CommitOutcome, CommitResult, Event, Progress},
+    kafka::{KafkaSource, settings::KafkaSettings},
+    record::{PartitionId, Record},
+    runtime::{Source as _, SourceEvent, SourceNote},
+};
+use tokio::time::{Instant, timeout_at};
+
+/// A step that takes longer than this has hung.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+pub struct Member {
+    pub source: KafkaSource,
+    poll_max: usize,
+    /// Credit granted and not used.
+    credit: (u32, u64),
+    /// Keep this many records granted; 0 grants nothing more.
+    pub window: u32,
+    /// Whether a revoke is released (after a commit) as soon as it comes.
+    pub releases: bool,
+    pub owned: BTreeMap<PartitionId, (String, i32)>,
+    pub records: Vec<Record>,
+    /// The next offset due, by partition, in this epoch.
+    pub next: BTreeMap<PartitionId, i64>,
+    pub ends: BTreeMap<PartitionId, i64>,
+    pub revoked: Vec<(Vec<PartitionId>, bool)>,
+    held: BTreeSet<PartitionId>,
+    releasing: Option<CommitId>,
+    pub committed: Vec<(CommitId, Vec<CommitResult>)>,
+    pub progress: BTreeMap<PartitionId, Progress>,
+    pub notes: Vec<SourceNote>,
+    pub left: bool,
+    last_commit: u64,
+}
+
+impl Member {
+    pub fn join(settings: &KafkaSettings) -> Self {
+        let source = KafkaSource::connect(settings).unwrap();
+        source.join();
+        Self {
+            source,
+            poll_max: settings.max_poll_records as usize,
+            credit: (0, 0),
+            window: 128,
+            releases: true,
+            owned: BTreeMap::new(),
+            records: Vec::new(),
+            next: BTreeMap::new(),
+            ends: BTreeMap::new(),
+            revoked: Vec::new(),
+            held: BTreeSet::new(),
+            releasing: None,
+            committed: Vec::new(),
+            progress: BTreeMap::new(),
+            notes: Vec::new(),
+            left: false,
+            last_commit: 0,
+        }
+    }
+
+    /// Takes events in until `done`, and fails the test when that takes too long.
+    pub async fn until(&mut self, what: &str, mut done: impl FnMut(&Self) -> bool) {
+        let deadline = Instant::now() + PATIENCE;
+        self.grant();
+        while !done(self) {
+            let Ok(event) = timeout_at(deadline, self.source.next()).await else { panic!("never: {what}") };
+            self.take(event);
+        }
+    }
+
+    /// Takes events in for a while.
+    pub async fn run_for(&mut self, time: Duration) {
+        let deadline = Instant::now() + time;
+        self.grant();
+        while let Ok(event) = timeout_at(deadline, self.source.next()).await {
+            self.take(event);
+        }
+    }
+
+    pub fn grant(&mut self) {
+        if self.credit.0 < self.window {
+            self.grant_exactly(self.window - self.credit.0, (64_u64 << 20).saturating_sub(self.credit.1));
+        }
+    }
+
+    pub fn grant_exactly(&mut self, records: u32, bytes: u64) {
+        self.credit.0 += records;
+        self.credit.1 += bytes;
+        self.source.perform(Command::Grant { records, bytes });
+    }
+
+    /// Commits everything seen.
+    pub fn commit(&mut self) -> CommitId {
+        self.last_commit += 1;
+        let id = CommitId(self.last_commit);
+        let offsets = self.next.iter().map(|(id, next)| (*id, *next)).collect();
+        self.source.perform(Command::Commit { id, offsets });
+        id
+    }
+
+    pub async fn commit_and_wait(&mut self) -> Vec<CommitResult> {
+        let id = self.commit();
+        self.until("the commit is answered", |m| m.committed.iter().any(|(done, _)| *done == id)).await;
+        self.committed.last().unwrap().1.clone()
+    }
+
+    pub async fn commit_applied(&mut self) {
+        let results = self.commit_and_wait().await;
+        assert!(results.iter().all(|r| r.outcome == CommitOutcome::Applied), "{results:?}");
+    }
+
+    /// Leaves and waits until it is out.
+    pub async fn leave(&mut self) {
+        self.window = 0;
+        self.source.perform(Command::Leave);
+        self.until("left", |m| m.left).await;
+    }
+
+    pub fn partitions(&self) -> Vec<i32> {
+        let mut numbers: Vec<_> = self.owned.values().map(|(_, number)| *number).collect();
+        numbers.sort_unstable();
+        numbers
+    }
+
+    pub fn ids(&self) -> Vec<PartitionId> {
+        self.owned.keys().copied().collect()
+    }
+
+    /// Values seen, as numbers, sorted.
+    pub fn numbers(&self) -> Vec<u64> {
+        let number = |r: &Record| std::str::from_utf8(r.payload.value()?).ok()?.parse().ok();
+        let mut numbers: Vec<_> = self.records.iter().filter_map(number).collect();
+        numbers.sort_unstable();
+        numbers
+    }
+
+    /// The times from a resume to its first record, in the order they were told.
+    pub fn resumed(&self) -> Vec<Duration> {
+        let resumed =
+            |n: &SourceNote| if let SourceNote::Resumed { first_record } = n { Some(*first_record) } else { None };
+        self.notes.iter().filter_map(resumed).collect()
+    }
+
+    fn take(&mut self, event: SourceEvent) {
+        match event {
+            SourceEvent::Engine(event) => self.take_event(event),
+            SourceEvent::Note(note) => self.notes.push(note),
+            SourceEvent::Fatal(text) => panic!("fatal: {text}"),
+        }
+    }
+
+    fn take_event(&mut self, event: Event) {
+        match event {
+            Event::Assigned(assigned) => {
+                for one in assigned {
+                    self.next.remove(&one.id);
+                    self.ends.remove(&one.id);
+                    self.owned.insert(one.id, (one.topic.to_string(), one.number));
+                }
+            }
+            Event::Revoked { partitions, lost } => self.take_revoked(partitions, lost),
+            Event::Polled { records, ends } => {
+                self.take_records(records);
+                for end in ends {
+                    assert!(self.owned.contains_key(&end.partition), "the end of a partition that is not ours");
+                    let next = self.next.entry(end.partition).or_insert(end.offset);
+                    assert!(*next <= end.offset, "an end before a record that was seen");
+                    *next = end.offset;
+                    self.ends.insert(end.partition, end.offset);
+                }
+            }
+            Event::Progress(progress) => self.progress.extend(progress.into_iter().map(|p| (p.partition, p))),
+            Event::Committed { id, results } => {
+                if self.releasing.take_if(|waiting| *waiting == id).is_some() {
+                    self.release();
+                }
+                self.committed.push((id, results));
+            }
+            Event::Left => self.left = true,
+            other => panic!("not a source's: {other:?}"),
+        }
+    }
+
+    fn take_records(&mut self, records: Vec<Record>) {
+        assert!(records.len() <= self.poll_max, "more than one poll's worth");
+        for record in &records {
+            let charge = record.charge();
+            assert!(self.credit.0 > 0, "more records than granted");
+            assert!(charge <= self.credit.1, "more bytes than granted");
+            self.credit.0 -= 1;
+            self.credit.1 -= charge;
+            assert!(self.owned.contains_key(&record.partition), "a record of a partition that is not ours");
+            assert!(!self.held.contains(&record.partition), "a record after the revoke");
+            let next = self.next.entry(record.partition).or_insert(record.offset);
+            assert!(*next <= record.offset, "offset {} again, {next} was due", record.offset);
+            *next = record.offset + 1;
+        }
+        self.records.extend(records);
+        self.grant();
+    }
+
+    fn take_revoked(&mut self, partitions: Vec<PartitionId>, lost: bool) {
+        if lost {
+            for id in &partitions {
+                self.held.remove(id);
+                self.forget(*id);
+            }
+        } else {
+            self.held.extend(&partitions);
+            if self.releases {
+                self.releasing = Some(self.commit());
+            }
+        }
+        self.revoked.push((partitions, lost));
+    }
+
+    /// Gives back what was revoked.
+    pub fn release(&mut self) {
+        let ids: Vec<_> = std::mem::take(&mut self.held).into_iter().collect();
+        for id in &ids {
+            self.forget(*id);
+        }
+        self.source.perform(Command::Release(ids));
+    }
+
+    fn forget(&mut self, id: PartitionId) {
+        self.owned.remove(&id);
+        self.next.remove(&id);
+        self.ends.remove(&id);
+    }
+}

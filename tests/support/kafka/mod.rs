@@ -1,0 +1,125 @@
+//! Kafka for tests: a real broker ([`real`]), librdkafka's mock ([`mock`]), and a trivial engine ([`member`]) that
+//! drives a `KafkaSource` without the real one.
+
+#![allow(dead_code, reason = "each test binary uses its part")]
+
+pub mod member;
+pub mod mock;
+pub mod real;
+
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
+
+use rdkafka::{
+    ClientConfig,
+    consumer::{BaseConsumer, Consumer as _},
+    error::{KafkaError, RDKafkaErrorCode},
+    message::OwnedHeaders,
+    producer::{BaseRecord, Producer as _, ThreadedProducer},
+    topic_partition_list::{Offset, TopicPartitionList},
+};
+use sluicegate::kafka::settings::KafkaSettings;
+
+/// A name nobody else in this run has, and no earlier run on the same broker either.
+pub fn unique(name: &str) -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    format!("{name}-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// Settings for tests: short session, otherwise as compiled in.
+pub fn settings(brokers: &str, topic: &str, group: &str) -> KafkaSettings {
+    KafkaSettings {
+        brokers: brokers.to_owned(),
+        topics: vec![topic.to_owned()],
+        group_id: group.to_owned(),
+        group_instance_id: None,
+        client_id: "sluicegate-test".to_owned(),
+        fetch_max_wait: Duration::from_millis(50),
+        fetch_queue_backoff: Duration::from_millis(5),
+        prefetch_bytes_max: 4 << 20,
+        prefetch_records: 20_000,
+        offset_reset: "earliest".to_owned(),
+        session_timeout: Duration::from_secs(6),
+        max_poll_interval: Duration::from_secs(60),
+        max_record_bytes: 1 << 20,
+        max_poll_records: 64,
+        manual_commit: true,
+        auto_commit_interval: Duration::from_millis(200),
+        oauth_token_file: None,
+        pass_through: BTreeMap::new(),
+        dead_letter_topic: None,
+    }
+}
+
+/// Settings with a property passed through.
+pub fn with(mut settings: KafkaSettings, name: &str, value: &str) -> KafkaSettings {
+    settings.pass_through.insert(name.to_owned(), value.to_owned());
+    settings
+}
+
+pub fn client(brokers: &str) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", brokers).set("allow.auto.create.topics", "false");
+    config
+}
+
+/// A producer and the topic it writes to.
+pub struct Writer {
+    producer: ThreadedProducer<rdkafka::producer::DefaultProducerContext>,
+    topic: String,
+}
+
+impl Writer {
+    pub fn new(brokers: &str, topic: &str) -> Self {
+        let producer = client(brokers).set("linger.ms", "1").create().unwrap();
+        Self { producer, topic: topic.to_owned() }
+    }
+
+    pub fn send(&self, partition: i32, key: Option<&[u8]>, value: Option<&[u8]>, headers: Option<OwnedHeaders>) {
+        let mut record = BaseRecord::to(&self.topic).partition(partition);
+        (record.key, record.payload, record.headers) = (key, value, headers);
+        loop {
+            match self.producer.send(record) {
+                Ok(()) => return,
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) => {
+                    self.producer.poll(Duration::from_millis(5));
+                    record = back;
+                }
+                Err((error, _)) => panic!("produce: {error}"),
+            }
+        }
+    }
+
+    /// `count` records of about `bytes`, spread over the partitions, beginning with number `first`. All are
+    /// acknowledged when this returns.
+    pub fn fill(&self, partitions: i32, first: u64, count: u64, bytes: usize) {
+        for number in first..first + count {
+            let value = format!("{number:0>bytes$}");
+            self.send((number % partitions as u64) as i32, None, Some(value.as_bytes()), None);
+        }
+        self.flush();
+    }
+
+    pub fn flush(&self) {
+        self.producer.flush(Duration::from_secs(30)).unwrap();
+    }
+}
+
+/// What the group has committed, by partition number; `None` where it has committed nothing.
+pub fn committed(brokers: &str, group: &str, topic: &str, partitions: i32) -> Vec<Option<i64>> {
+    let consumer: BaseConsumer = client(brokers).set("group.id", group).create().unwrap();
+    let mut list = TopicPartitionList::new();
+    list.add_partition_range(topic, 0, partitions - 1);
+    let found = consumer.committed_offsets(list, Duration::from_secs(10)).unwrap();
+    let offset = |o: Offset| if let Offset::Offset(offset) = o { Some(offset) } else { None };
+    found.elements().iter().map(|element| offset(element.offset())).collect()
+}
+
+/// Low and high watermark.
+pub fn watermarks(brokers: &str, topic: &str, partition: i32) -> (i64, i64) {
+    let consumer: BaseConsumer = client(brokers).create().unwrap();
+    consumer.fetch_watermarks(topic, partition, Duration::from_secs(10)).unwrap()
+}
