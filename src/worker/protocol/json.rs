@@ -42,6 +42,9 @@ enum Form<'a> {
     Null,
 }
 
+/// A header that is UTF-8 on both sides.
+type TextHeader<'a> = (&'a str, Option<&'a str>);
+
 /// Writes the whole batch. `batch_id` names this batch in logs on both sides and is plain ASCII.
 pub fn encode(batch: &Batch, batch_id: &str, format: ValueFormat) -> Encoded {
     let mut encoded =
@@ -58,6 +61,8 @@ pub fn encode(batch: &Batch, batch_id: &str, format: ValueFormat) -> Encoded {
         b"\",\"pubsubname\":\"sluicegate\",\"type\":\"com.dapr.event.sent.bulk\",\"metadata\":{},\"entries\":[",
     );
     let mut separator: &[u8] = b"";
+    // The record's headers as text; one allocation serves the whole batch.
+    let mut headers = Vec::new();
     for (index, record) in batch.records.iter().enumerate() {
         let form = match form(record.payload.value(), format) {
             Ok(form) => form,
@@ -69,7 +74,13 @@ pub fn encode(batch: &Batch, batch_id: &str, format: ValueFormat) -> Encoded {
         };
         out.extend_from_slice(separator);
         separator = b",";
-        push_entry(out, topic.clone(), record, form);
+        headers.clear();
+        let all_text = read_headers(&record.payload, &mut headers);
+        push_entry(out, topic.clone(), record, form, &headers);
+        if !all_text {
+            push_binary_headers(out, &record.payload);
+        }
+        out.push(b'}');
     }
     out.extend_from_slice(b"]}");
     encoded
@@ -91,7 +102,14 @@ fn form(value: Option<&[u8]>, format: ValueFormat) -> Result<Form<'_>, usize> {
     }
 }
 
-fn push_entry(out: &mut Vec<u8>, topic: std::ops::Range<usize>, record: &Record, form: Form<'_>) {
+/// One entry, still open at its end.
+fn push_entry(
+    out: &mut Vec<u8>,
+    topic: std::ops::Range<usize>,
+    record: &Record,
+    form: Form<'_>,
+    headers: &[TextHeader<'_>],
+) {
     let partition = Digits::new(record.number.into());
     let offset = Digits::new(record.offset);
     let key = record.payload.key();
@@ -131,7 +149,7 @@ fn push_entry(out: &mut Vec<u8>, topic: std::ops::Range<usize>, record: &Record,
         out.extend_from_slice(b",\"timestamp\":");
         out.extend_from_slice(timestamp.as_bytes());
     }
-    push_headers(out, &record.payload);
+    push_headers(out, headers);
     out.extend_from_slice(b",\"metadata\":{\"__topic\":\"");
     out.extend_from_within(topic);
     out.extend_from_slice(b"\",\"__partition\":\"");
@@ -147,13 +165,12 @@ fn push_entry(out: &mut Vec<u8>, topic: std::ops::Range<usize>, record: &Record,
         push_text(out, text);
     }
     out.push(b'"');
-    push_metadata_headers(out, &record.payload);
+    push_metadata_headers(out, headers);
     out.push(b'}');
-    push_event(out, &record.payload, form);
-    out.push(b'}');
+    push_event(out, form, headers);
 }
 
-fn push_event(out: &mut Vec<u8>, payload: &Payload, form: Form<'_>) {
+fn push_event(out: &mut Vec<u8>, form: Form<'_>, headers: &[TextHeader<'_>]) {
     match form {
         Form::Json(value) => {
             out.extend_from_slice(b",\"contentType\":\"application/json\",\"event\":");
@@ -161,7 +178,7 @@ fn push_event(out: &mut Vec<u8>, payload: &Payload, form: Form<'_>) {
         }
         Form::Base64(value) => {
             out.extend_from_slice(b",\"contentType\":\"");
-            push_text(out, binary_content_type(payload));
+            push_text(out, binary_content_type(headers));
             out.extend_from_slice(b"\",\"event\":\"");
             push_base64(out, value);
             out.push(b'"');
@@ -172,29 +189,43 @@ fn push_event(out: &mut Vec<u8>, payload: &Payload, form: Form<'_>) {
 
 /// What the producer called it in a `content-type` header, unless it called it JSON: that word is for values that
 /// travel as JSON, and the worker tells the two apart by it.
-fn binary_content_type(payload: &Payload) -> &str {
-    let named = payload.headers().filter(|(name, _)| name.eq_ignore_ascii_case(b"content-type")).last();
+fn binary_content_type<'a>(headers: &[TextHeader<'a>]) -> &'a str {
+    let named = headers.iter().rev().find(|(name, _)| name.eq_ignore_ascii_case("content-type"));
     named
-        .and_then(|(_, value)| std::str::from_utf8(value?).ok())
+        .and_then(|(_, value)| *value)
         .filter(|text| text.len() <= CONTENT_TYPE_BYTES_MAX && text.contains('/'))
         .filter(|text| text.bytes().all(|byte| matches!(byte, b' '..=b'~')))
         .filter(|text| !text.to_ascii_lowercase().contains("json"))
         .unwrap_or(OCTET_STREAM)
 }
 
-/// `headers` for the pairs that are UTF-8, `headersBase64` for the others, and `traceparent` when there is one.
-fn push_headers(out: &mut Vec<u8>, payload: &Payload) {
-    let mut traceparent = None;
-    let mut not_text = false;
-    let mut opening: &[u8] = b",\"headers\":[[\"";
+/// Whether all of them are text; those that are, are in `headers`.
+fn read_headers<'a>(payload: &'a Payload, headers: &mut Vec<TextHeader<'a>>) -> bool {
+    let mut all_text = true;
     for (name, value) in payload.headers() {
-        let Some((name, value)) = text_pair(name, value) else {
-            not_text = true;
-            continue;
-        };
-        if name == "traceparent" {
-            traceparent = value.filter(|text| is_traceparent(text.as_bytes())).or(traceparent);
+        match text_header(name, value) {
+            Some(header) => headers.push(header),
+            None => all_text = false,
         }
+    }
+    all_text
+}
+
+fn text_header<'a>(name: &'a [u8], value: Option<&'a [u8]>) -> Option<TextHeader<'a>> {
+    let name = std::str::from_utf8(name).ok()?;
+    match value {
+        Some(value) => Some((name, Some(std::str::from_utf8(value).ok()?))),
+        None => Some((name, None)),
+    }
+}
+
+/// `headers`, and `traceparent` when one of them is a valid one.
+fn push_headers(out: &mut Vec<u8>, headers: &[TextHeader<'_>]) {
+    if headers.is_empty() {
+        return;
+    }
+    let mut opening: &[u8] = b",\"headers\":[[\"";
+    for (name, value) in headers {
         out.extend_from_slice(opening);
         opening = b",[\"";
         push_text(out, name);
@@ -207,22 +238,20 @@ fn push_headers(out: &mut Vec<u8>, payload: &Payload) {
             None => out.extend_from_slice(b"\",null]"),
         }
     }
-    if opening == b",[\"" {
-        out.push(b']');
-    }
-    if not_text {
-        push_binary_headers(out, payload);
-    }
-    if let Some(traceparent) = traceparent {
+    out.push(b']');
+    let traces = headers.iter().rev().filter(|(name, _)| *name == "traceparent");
+    if let Some(traceparent) = traces.filter_map(|(_, value)| *value).find(|text| is_traceparent(text.as_bytes())) {
         out.extend_from_slice(b",\"traceparent\":\"");
         out.extend_from_slice(traceparent.as_bytes());
         out.push(b'"');
     }
 }
 
+/// `headersBase64`: the headers that are not text on one side or the other.
+#[cold]
 fn push_binary_headers(out: &mut Vec<u8>, payload: &Payload) {
     let mut opening: &[u8] = b",\"headersBase64\":[[\"";
-    for (name, value) in payload.headers().filter(|(name, value)| text_pair(name, *value).is_none()) {
+    for (name, value) in payload.headers().filter(|(name, value)| text_header(name, *value).is_none()) {
         out.extend_from_slice(opening);
         opening = b",[\"";
         push_base64(out, name);
@@ -239,17 +268,16 @@ fn push_binary_headers(out: &mut Vec<u8>, payload: &Payload) {
 }
 
 /// Dapr puts Kafka headers into `metadata` too. Of several with one name the last counts, as it does there.
-fn push_metadata_headers(out: &mut Vec<u8>, payload: &Payload) {
-    let mut rest = payload.headers();
-    if rest.clone().count() > METADATA_HEADERS_MAX {
+fn push_metadata_headers(out: &mut Vec<u8>, headers: &[TextHeader<'_>]) {
+    if headers.len() > METADATA_HEADERS_MAX {
         return;
     }
-    while let Some((name, value)) = rest.next() {
-        let Some((name, value)) = text_pair(name, value) else { continue };
-        let ours = matches!(name, "__topic" | "__partition" | "__offset" | "__timestamp" | "__key");
-        let comes_again =
-            |(other, value): (&[u8], Option<&[u8]>)| other == name.as_bytes() && text_pair(other, value).is_some();
-        if ours || rest.clone().any(comes_again) {
+    let mut rest = headers;
+    while let Some(((name, value), after)) = rest.split_first() {
+        rest = after;
+        let ours =
+            name.starts_with("__") && matches!(*name, "__topic" | "__partition" | "__offset" | "__timestamp" | "__key");
+        if ours || after.iter().any(|(later, _)| later == name) {
             continue;
         }
         out.extend_from_slice(b",\"");
@@ -257,15 +285,6 @@ fn push_metadata_headers(out: &mut Vec<u8>, payload: &Payload) {
         out.extend_from_slice(b"\":\"");
         push_text(out, value.unwrap_or_default());
         out.push(b'"');
-    }
-}
-
-/// A header as text, if it is UTF-8 on both sides.
-fn text_pair<'a>(name: &'a [u8], value: Option<&'a [u8]>) -> Option<(&'a str, Option<&'a str>)> {
-    let name = std::str::from_utf8(name).ok()?;
-    match value {
-        Some(value) => Some((name, Some(std::str::from_utf8(value).ok()?))),
-        None => Some((name, None)),
     }
 }
 

@@ -7,7 +7,7 @@ const HIGHS: u64 = 0x8080_8080_8080_8080;
 
 /// The length of the prefix that stands for itself inside a JSON string: no quote, no backslash, no control byte.
 /// Bytes over 0x7f count as plain; whether they are UTF-8 is another question.
-#[inline]
+#[inline(always)]
 pub fn plain_prefix(bytes: &[u8]) -> usize {
     let mut at = 0;
     while let Some(eight) = bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
@@ -16,12 +16,29 @@ pub fn plain_prefix(bytes: &[u8]) -> usize {
             return at + (hits.trailing_zeros() / 8) as usize;
         }
         at += 8;
+        // Names and numbers end before this; what gets here is probably long.
+        if at == 16 {
+            at = skip_plain_blocks(bytes, at);
+        }
     }
     while let Some(&byte) = bytes.get(at) {
         if byte < 0x20 || byte == b'"' || byte == b'\\' {
             break;
         }
         at += 1;
+    }
+    at
+}
+
+/// Skips whole blocks without a special byte. The compiler turns the inner loop into vector instructions.
+#[inline(never)]
+fn skip_plain_blocks(bytes: &[u8], mut at: usize) -> usize {
+    while let Some(block) = bytes.get(at..).and_then(<[u8]>::first_chunk::<32>) {
+        let special = block.iter().fold(false, |hit, &b| hit | (b < 0x20) | (b == b'"') | (b == b'\\'));
+        if special {
+            break;
+        }
+        at += block.len();
     }
     at
 }

@@ -41,7 +41,7 @@ fn what_is_not_json_is_refused_where_it_goes_wrong() {
     for (bad, at) in [
         ("", 0),
         (" ", 1),
-        ("nul", 1),
+        ("nul", 0),
         ("01", 1),
         ("1.", 2),
         ("-", 1),
