@@ -39,3 +39,25 @@ pub enum ValueFormat {
     /// Everything travels as base64.
     Binary,
 }
+
+impl Target {
+    /// What comes after the host: path and query.
+    pub fn path(&self) -> &str {
+        match self {
+            Self::Tcp { path, .. } | Self::Unix { path, .. } => path,
+        }
+    }
+}
+
+/// As it is written in `WORKER_URL`.
+impl std::fmt::Display for Target {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Tcp { host, port, path } if host.contains(':') && !host.starts_with('[') => {
+                write!(f, "http://[{host}]:{port}{path}")
+            }
+            Self::Tcp { host, port, path } => write!(f, "http://{host}:{port}{path}"),
+            Self::Unix { socket, path } => write!(f, "unix:{}:{path}", socket.display()),
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! What the tests of the outer crates share.
+
+pub mod scripted_worker;
