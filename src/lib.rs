@@ -6,6 +6,8 @@
 //! [`config`], [`admin`] and [`telemetry`] are how people set it up and look inside.
 
 pub mod admin;
+#[cfg(feature = "kafka")]
+pub mod app;
 pub mod cli;
 pub mod config;
 pub mod engine;

@@ -11,7 +11,8 @@ struct Rule {
     must_not: &'static [&'static str],
 }
 
-const CLOCKS: &[&str] = &["Instant::now", "SystemTime", "std::time::Instant", "thread::", "Mutex", "println!", "eprintln!"];
+const CLOCKS: &[&str] =
+    &["Instant::now", "SystemTime", "std::time::Instant", "thread::", "Mutex", "println!", "eprintln!"];
 
 const RULES: &[Rule] = &[
     Rule { place: "time.rs", must_not: &["crate::"] },
@@ -19,26 +20,86 @@ const RULES: &[Rule] = &[
     Rule {
         place: "engine",
         must_not: &[
-            "tokio::", "rdkafka", "hyper", "axum::", "metrics::", "tracing::", "fastrand", "rand::", "crate::runtime",
-            "crate::kafka", "crate::worker", "crate::config", "crate::sim", "crate::admin", "crate::telemetry",
+            "tokio::",
+            "rdkafka",
+            "hyper",
+            "axum::",
+            "metrics::",
+            "tracing::",
+            "fastrand",
+            "rand::",
+            "crate::runtime",
+            "crate::kafka",
+            "crate::worker",
+            "crate::config",
+            "crate::sim",
+            "crate::admin",
+            "crate::telemetry",
         ],
     },
     Rule {
         place: "runtime",
-        must_not: &["rdkafka", "axum::", "hyper", "crate::kafka", "crate::worker", "crate::admin", "crate::telemetry", "crate::config"],
+        must_not: &[
+            "rdkafka",
+            "axum::",
+            "hyper",
+            "crate::kafka",
+            "crate::worker",
+            "crate::admin",
+            "crate::telemetry",
+            "crate::config",
+        ],
     },
     Rule {
         place: "kafka",
-        must_not: &["axum::", "hyper", "crate::worker", "crate::admin", "crate::telemetry", "crate::config", "engine::ledger", "engine::retry"],
+        must_not: &[
+            "axum::",
+            "hyper",
+            "crate::worker",
+            "crate::admin",
+            "crate::telemetry",
+            "crate::config",
+            "engine::ledger",
+            "engine::retry",
+        ],
     },
     Rule {
         place: "worker",
-        must_not: &["rdkafka", "axum::", "crate::kafka", "crate::admin", "crate::telemetry", "crate::config", "engine::ledger", "engine::retry"],
+        must_not: &[
+            "rdkafka",
+            "axum::",
+            "crate::kafka",
+            "crate::admin",
+            "crate::telemetry",
+            "crate::config",
+            "engine::ledger",
+            "engine::retry",
+        ],
     },
-    Rule { place: "telemetry", must_not: &["rdkafka", "hyper", "crate::kafka", "crate::worker", "engine::Engine", "engine::ledger"] },
-    Rule { place: "admin", must_not: &["rdkafka", "crate::kafka", "crate::worker", "engine::Engine", "engine::ledger"] },
-    Rule { place: "sim", must_not: &["rdkafka", "hyper", "axum::", "tokio::", "crate::kafka", "crate::worker", "crate::runtime::clock"] },
-    Rule { place: "config", must_not: &["rdkafka::", "tokio::", "axum::", "hyper", "engine::Engine", "crate::runtime", "crate::admin::server"] },
+    Rule {
+        place: "telemetry",
+        must_not: &["rdkafka", "hyper", "crate::kafka", "crate::worker", "engine::Engine", "engine::ledger"],
+    },
+    Rule {
+        place: "admin",
+        must_not: &["rdkafka", "crate::kafka", "crate::worker", "engine::Engine", "engine::ledger"],
+    },
+    Rule {
+        place: "sim",
+        must_not: &["rdkafka", "hyper", "axum::", "tokio::", "crate::kafka", "crate::worker", "crate::runtime::clock"],
+    },
+    Rule {
+        place: "config",
+        must_not: &[
+            "rdkafka::",
+            "tokio::",
+            "axum::",
+            "hyper",
+            "engine::Engine",
+            "crate::runtime",
+            "crate::admin::server",
+        ],
+    },
     Rule { place: "lifecycle.rs", must_not: &["rdkafka", "engine::ledger", "engine::retry", "crate::kafka"] },
 ];
 
