@@ -201,6 +201,11 @@ fn lossy(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes.get(..DETAIL_BYTES_MAX).unwrap_or(bytes)).into_owned()
 }
 
+/// What somebody sent, fit to be shown.
+pub fn one_line(bytes: &[u8]) -> Box<str> {
+    limited(lossy(bytes))
+}
+
 /// On one line and within the cap.
 fn limited(text: String) -> Box<str> {
     let mut text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();

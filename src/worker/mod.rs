@@ -12,6 +12,7 @@ pub mod answer;
 pub mod classify;
 mod link;
 mod pool;
+pub mod probe;
 pub mod protocol;
 mod request;
 pub mod settings;
