@@ -1,0 +1,106 @@
+use std::{
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+use crate::{
+    sidecar::eventually,
+    stage::Stage,
+    worker::{Behaviour, Entry, Reply},
+};
+
+fn poisoned(entries: &[Entry]) -> bool {
+    entries.iter().any(|entry| entry.event.get() == r#"{"n":500}"#)
+}
+
+#[test]
+fn one_poison_record_in_a_thousand_costs_one_dead_letter() {
+    let reply = |entries: &[Entry]| if poisoned(entries) { Reply::Status(500) } else { Reply::Done };
+    let stage = Stage::new("poison", 4, Behaviour::replying(reply));
+    let dead = stage.dead_letters();
+    let sidecar = stage.sidecar("only", &[("DLQ_TOPIC", &dead)]);
+    (0..1000).for_each(|number| stage.send(number, None));
+    stage.writer.flush();
+    stage.await_no_lag(Duration::from_secs(60));
+
+    assert_eq!(stage.worker.books().distinct(), 999);
+    let letters = crate::kafka::read_all(&stage.brokers, &dead);
+    assert_eq!(letters.len(), 1);
+    let (value, headers) = &letters[0];
+    assert_eq!(value, br#"{"n":500}"#);
+    let header = |name: &str| headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
+    assert_eq!(header("sluicegate-source-topic"), Some(stage.topic.as_str()));
+    assert_eq!(header("sluicegate-reason"), Some("out_of_attempts"));
+    assert_eq!(header("sluicegate-attempts"), Some("5"));
+    assert_eq!(header("sluicegate-worker-status"), Some("500"));
+    println!("1000 records, 1 poison: 999 delivered, 1 dead letter, {} requests", stage.worker.books().requests);
+    assert!(sidecar.stop().0.success());
+}
+
+#[test]
+fn twelve_seconds_of_503_charge_nobody_commit_nothing_and_cost_few_requests() {
+    let stage = Stage::new("busy", 4, Behaviour::replying(|_| Reply::Status(503)));
+    let sidecar = stage.sidecar("only", &[]);
+    stage.fill(2_000);
+    eventually("the first request", Duration::from_secs(30), || (stage.worker.books().requests > 0).then_some(()));
+    let start = Instant::now();
+    eventually("twelve seconds", Duration::from_secs(20), || {
+        assert_eq!(stage.committed(), [0, 0, 0, 0]);
+        (start.elapsed() >= Duration::from_secs(12)).then_some(())
+    });
+    let requests = stage.worker.books().requests;
+    assert!(requests < 12 * 30, "{requests} requests in 12 s");
+    assert_eq!(sidecar.get("/readyz").unwrap().0, 503);
+
+    let attempts = Arc::new(Mutex::new(0));
+    let most = Arc::clone(&attempts);
+    stage.worker.behave(Behaviour::replying(move |entries| {
+        let mut most = most.lock().unwrap();
+        *most = entries.iter().map(|entry| entry.attempt).max().unwrap_or(0).max(*most);
+        Reply::Done
+    }));
+    stage.await_delivered(2_000, Duration::from_secs(60));
+    stage.await_no_lag(Duration::from_secs(10));
+    assert_eq!(*attempts.lock().unwrap(), 1, "a record was charged");
+    assert_eq!(stage.worker.books().duplicates(), 0);
+    println!("12 s of 503: {requests} requests, nothing committed or charged; then all 2000 delivered");
+    assert!(sidecar.stop().0.success());
+}
+
+#[test]
+fn a_worker_that_answers_500_to_everything_cannot_empty_the_topic_into_the_dead_letters() {
+    let stage = Stage::new("all-500", 4, Behaviour::replying(|_| Reply::Status(500)));
+    let dead = stage.dead_letters();
+    let flags = [("DLQ_TOPIC", dead.as_str()), ("RETRY_MAX_ATTEMPTS", "2"), ("RETRY_BACKOFF_MIN", "10ms")];
+    let sidecar = stage.sidecar("only", &flags);
+    stage.fill(5_000);
+    eventually("records are held", Duration::from_secs(60), || {
+        (sidecar.state()?["dead_letters"]["held"].as_u64()? > 0).then_some(())
+    });
+    assert!(sidecar.get("/readyz").unwrap().1.contains("dead_letter_held"));
+    let requests = stage.worker.books().requests;
+    eventually("it goes on trying", Duration::from_secs(30), || {
+        (stage.worker.books().requests > requests + 20).then_some(())
+    });
+    let letters = crate::kafka::read_all(&stage.brokers, &dead).len();
+    assert!((1..=20).contains(&letters), "{letters} dead letters");
+    let committed: i64 = stage.committed().iter().sum();
+    assert!(committed <= letters as i64, "{committed} committed, {letters} dead letters");
+    println!("500 to everything: {letters} dead letters of 5000 records, the rest held");
+    assert!(sidecar.stop().0.success());
+}
+
+#[test]
+fn a_configuration_fault_drops_nothing_and_says_what_to_change() {
+    let stage = Stage::new("misconfigured", 2, Behaviour::replying(|_| Reply::Status(404)));
+    let sidecar = stage.sidecar("only", &[]);
+    stage.fill(100);
+    let held = eventually("it is said", Duration::from_secs(30), || sidecar.events("worker_held").pop());
+    assert!(held.to_string().contains("404"), "{held}");
+    assert!(sidecar.get("/readyz").unwrap().1.contains("worker_misconfigured"));
+    assert_eq!(stage.committed(), [0, 0]);
+    stage.worker.behave(Behaviour::instant());
+    stage.await_delivered(100, Duration::from_secs(60));
+    stage.await_no_lag(Duration::from_secs(10));
+    assert!(sidecar.stop().0.success());
+}
