@@ -6,7 +6,7 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::{
-    record::{Epoch, PartitionId, Record},
+    record::{PartitionId, Record},
     time::{Instant, UnixMillis},
 };
 
@@ -26,7 +26,7 @@ pub enum Event {
     Settled(Settled),
     /// The answer to [`Command::Commit`].
     Committed { id: CommitId, results: Vec<CommitResult> },
-    /// The answer to [`Action::DeadLetter`]; the letter comes back when it was not acknowledged.
+    /// The answer to [`Action::DeadLetter`]; the letter comes back either way.
     DeadLettered(DeadLettered),
     /// The source has left the group: the answer to [`Action::Leave`].
     Left,
@@ -147,6 +147,23 @@ pub enum Answer {
     NotSent,
 }
 
+impl Answer {
+    /// Label in metrics and logs.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Each(_) => "each",
+            Self::Busy { .. } => "busy",
+            Self::Away => "away",
+            Self::Failed => "failed",
+            Self::Refused => "refused",
+            Self::TooLarge => "too_large",
+            Self::Misconfigured => "misconfigured",
+            Self::NotSent => "not_sent",
+        }
+    }
+}
+
 /// The worker's answer for one record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Verdict {
@@ -169,8 +186,14 @@ pub struct DeadLetter {
 
 #[derive(Debug)]
 pub enum DeadLettered {
-    Acknowledged { partition: PartitionId, epoch: Epoch, seq: u64, order: u64 },
-    Failed { letter: DeadLetter, error: String },
+    /// The topic has it.
+    Acknowledged {
+        letter: DeadLetter,
+    },
+    Failed {
+        letter: DeadLetter,
+        error: String,
+    },
 }
 
 /// Why a record was dead-lettered, skipped or holds its partition.
