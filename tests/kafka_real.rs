@@ -5,22 +5,189 @@
 #[path = "support/kafka/mod.rs"]
 mod kafka;
 
-use kafka::{Writer, committed, member::Member, real::RealKafka, settings, unique};
+use std::time::{Duration, Instant};
+
+use kafka::{Writer, client, committed, member::Member, real::RealKafka, settings, unique, watermarks, with};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
+use sluicegate::{engine::event::Command, kafka::settings::KafkaSettings, runtime::Source as _};
+
+/// A topic, and settings of a member of a group of its own.
+async fn start(name: &str, partitions: i32) -> (&'static RealKafka, Writer, KafkaSettings) {
+    let broker = RealKafka::shared();
+    let topic = unique(name);
+    broker.create_topic(&topic, partitions).await;
+    let settings = settings(broker.brokers(), &topic, &unique("group"));
+    (broker, Writer::new(broker.brokers(), &topic), settings)
+}
+
+fn committed_by(settings: &KafkaSettings, partitions: i32) -> Vec<Option<i64>> {
+    committed(&settings.brokers, &settings.group_id, &settings.topics[0], partitions)
+}
+
+fn all_numbers(members: &[&Member]) -> Vec<u64> {
+    let mut numbers: Vec<_> = members.iter().flat_map(|m| m.numbers()).collect();
+    numbers.sort_unstable();
+    numbers
+}
 
 #[tokio::test]
 async fn tens_of_thousands_of_records_come_in_once_and_in_order_and_are_committed() {
-    let broker = RealKafka::shared();
-    let (topic, group) = (unique("echo"), unique("group"));
-    broker.create_topic(&topic, 8).await;
-    Writer::new(broker.brokers(), &topic).fill(8, 0, 40_000, 100);
-
-    let mut member = Member::join(&settings(broker.brokers(), &topic, &group));
-    let started = std::time::Instant::now();
+    let (_broker, writer, settings) = start("echo", 8).await;
+    writer.fill(8, 0, 40_000, 100);
+    let mut member = Member::join(&settings);
+    member.until("assigned", |m| m.owned.len() == 8).await;
+    let started = Instant::now();
     member.until("40 000 records", |m| m.records.len() >= 40_000).await;
     println!("40 000 records in {:?}", started.elapsed());
     member.until("every end", |m| m.ends.len() == 8).await;
     assert_eq!(member.numbers(), (0..40_000).collect::<Vec<_>>());
     member.commit_applied().await;
     member.leave().await;
-    assert_eq!(committed(broker.brokers(), &group, &topic, 8), [Some(5_000); 8]);
+    assert_eq!(committed_by(&settings, 8), [Some(5_000); 8]);
+}
+
+#[tokio::test]
+async fn after_a_pause_the_first_record_comes_in_milliseconds() {
+    let (_broker, writer, settings) = start("pause", 4).await;
+    writer.fill(4, 0, 20_000, 200);
+    let mut member = Member::join(&settings);
+    member.window = 0;
+    member.until("assigned", |m| m.owned.len() == 4).await;
+    let mut granted = 0;
+    for round in 0..15 {
+        member.grant_exactly(200, 1 << 20);
+        granted += 200;
+        member.until("a part", |m| m.records.len() >= granted).await;
+        member.source.perform(Command::Pause(member.ids()));
+        // The time is what is tested: long enough for the leader's connection to fall asleep.
+        member.run_for(Duration::from_millis(200)).await;
+        member.source.perform(Command::Resume(member.ids()));
+        member.grant_exactly(1, 1 << 20);
+        granted += 1;
+        member.until("resumed", |m| m.resumed().len() > round).await;
+    }
+    let mut times = member.resumed();
+    times.sort_unstable();
+    println!("resume to first record: p50 {:?}, max {:?}", times[times.len() / 2], times[times.len() - 1]);
+    assert!(times[times.len() - 1] < Duration::from_millis(100), "{times:?}");
+    member.window = 128;
+    member.until("the rest", |m| m.records.len() >= 20_000).await;
+    assert_eq!(member.numbers(), (0..20_000).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_partition_paused_before_its_first_record_is_resumed_in_milliseconds_too() {
+    let (_broker, writer, settings) = start("fresh", 1).await;
+    writer.fill(1, 0, 10, 200);
+    let mut member = Member::join(&settings);
+    member.window = 0;
+    member.until("assigned", |m| m.owned.len() == 1).await;
+    member.source.perform(Command::Pause(member.ids()));
+    member.run_for(Duration::from_millis(1_500)).await;
+    member.source.perform(Command::Resume(member.ids()));
+    member.window = 128;
+    member.until("all ten", |m| m.records.len() == 10).await;
+    let times = member.resumed();
+    println!("first resume of a partition never read: {times:?}");
+    assert!(times[0] < Duration::from_millis(300), "{times:?}");
+}
+
+#[tokio::test]
+async fn on_a_transactional_topic_the_end_is_past_the_markers_and_can_be_committed() {
+    let (broker, _writer, settings) = start("transactions", 1).await;
+    let topic = &settings.topics[0];
+    let producer: BaseProducer = client(broker.brokers()).set("transactional.id", unique("tx")).create().unwrap();
+    producer.init_transactions(Duration::from_secs(20)).unwrap();
+    for (number, commits) in [(0, true), (1, false), (2, true)] {
+        producer.begin_transaction().unwrap();
+        let value = number.to_string();
+        producer.send(BaseRecord::<(), str>::to(topic).partition(0).payload(&value)).unwrap();
+        let end = Duration::from_secs(20);
+        if commits {
+            producer.commit_transaction(end)
+        } else {
+            producer.flush(end).and_then(|()| producer.abort_transaction(end))
+        }
+        .unwrap();
+    }
+    let (_, high) = watermarks(broker.brokers(), topic, 0);
+    assert_eq!(high, 6, "three records and three markers");
+    let mut member = Member::join(&settings);
+    member.until("the end past the last marker", |m| m.ends.values().any(|end| *end == high)).await;
+    assert_eq!(member.numbers(), [0, 2], "the aborted one is not seen");
+    member.commit_applied().await;
+    member.leave().await;
+    assert_eq!(committed_by(&settings, 1), [Some(high)], "lag is zero");
+}
+
+#[tokio::test]
+async fn two_members_share_under_load_and_hand_over_without_loss_or_repetition() {
+    let (_broker, writer, settings) = start("share", 8).await;
+    writer.fill(8, 0, 4_000, 100);
+    let mut first = Member::join(&settings);
+    first.until("a part", |m| m.records.len() > 1_000).await;
+    let mut second = Member::join(&settings);
+    Member::until_both(&mut first, &mut second, "four each", |a, b| a.owned.len() == 4 && b.owned.len() == 4).await;
+    writer.fill(8, 4_000, 4_000, 100);
+    Member::until_both(&mut first, &mut second, "8 000", |a, b| a.records.len() + b.records.len() >= 8_000).await;
+    assert_eq!(all_numbers(&[&first, &second]), (0..8_000).collect::<Vec<_>>());
+    assert!(!second.records.is_empty());
+    second.commit_applied().await;
+    second.leave().await;
+    first.until("all eight", |m| m.owned.len() == 8).await;
+    writer.fill(8, 8_000, 800, 100);
+    first.until("the rest", |m| m.ends.len() == 8 && m.ends.values().all(|end| *end == 1_100)).await;
+    assert_eq!(all_numbers(&[&first, &second]), (0..8_800).collect::<Vec<_>>());
+    first.commit_applied().await;
+    assert_eq!(committed_by(&settings, 8), [Some(1_100); 8]);
+}
+
+#[tokio::test]
+async fn a_rebalance_at_the_end_of_a_partition_skips_nothing_and_holds_nothing_up() {
+    let (_broker, writer, settings) = start("edge", 4).await;
+    writer.fill(4, 0, 40, 10);
+    let mut first = Member::join(&settings);
+    first.until("four ends", |m| m.ends.len() == 4).await;
+    let mut second = Member::join(&settings);
+    Member::until_both(&mut first, &mut second, "two each", |a, b| a.owned.len() == 2 && b.owned.len() == 2).await;
+    writer.fill(4, 40, 4, 10);
+    let started = Instant::now();
+    Member::until_both(&mut first, &mut second, "one more each", |a, b| a.records.len() + b.records.len() >= 44).await;
+    println!("the record behind the end came {:?} after it was produced", started.elapsed());
+    assert_eq!(all_numbers(&[&first, &second]), (0..44).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn leaving_hands_over_at_once_and_so_does_being_dropped() {
+    let (_broker, _writer, mut settings) = start("leave", 2).await;
+    settings.session_timeout = Duration::from_secs(45);
+    let mut first = Member::join(&settings);
+    first.until("both", |m| m.owned.len() == 2).await;
+    let started = Instant::now();
+    first.leave().await;
+    assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
+    let mut second = Member::join(&settings);
+    second.until("both", |m| m.owned.len() == 2).await;
+    drop(second);
+    let mut third = Member::join(&settings);
+    let started = Instant::now();
+    third.until("both", |m| m.owned.len() == 2).await;
+    assert!(started.elapsed() < Duration::from_secs(10), "no session timeout is waited for: {:?}", started.elapsed());
+}
+
+#[tokio::test]
+async fn the_newer_group_protocol_shares_and_hands_over_too() {
+    let (_broker, writer, settings) = start("kip848", 4).await;
+    let settings = with(settings, "group.protocol", "consumer");
+    writer.fill(4, 0, 400, 10);
+    let mut first = Member::join(&settings);
+    first.until("all", |m| m.records.len() == 400 && m.ends.len() == 4).await;
+    let mut second = Member::join(&settings);
+    Member::until_both(&mut first, &mut second, "two each", |a, b| a.owned.len() == 2 && b.owned.len() == 2).await;
+    writer.fill(4, 400, 40, 10);
+    Member::until_both(&mut first, &mut second, "the rest", |a, b| a.records.len() + b.records.len() >= 440).await;
+    assert_eq!(all_numbers(&[&first, &second]), (0..440).collect::<Vec<_>>());
+    first.commit_applied().await;
+    second.commit_applied().await;
+    assert_eq!(committed_by(&settings, 4), [Some(110); 4]);
 }

@@ -22,7 +22,7 @@ pub enum ClientError {
     Property { name: String, why: String },
     #[error("the Kafka client cannot be made: {0}")]
     Client(String),
-    #[error("the topic list is empty or holds a name that Kafka cannot have")]
+    #[error("no topic is named, or one has a name that Kafka cannot have")]
     Topics,
     #[error("no thread for the Kafka client: {0}")]
     Thread(String),

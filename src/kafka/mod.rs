@@ -1,7 +1,7 @@
 //! The Kafka adapter: librdkafka on a thread of its own. Commands in, events out; it decides nothing.
 //!
-//! [`KafkaSource`] is the driver's end of the thread. In the order a record meets them: `client` (settings to
-//! properties), `thread` (the loop that owns the client), `ffi` (our one queue that every partition is forwarded to,
+//! [`KafkaSource`] is the driver's end of the thread, [`KafkaDeadLetters`] produces dead letters. In the order a record
+//! meets them: `client` (settings to properties), `thread` (the loop that owns the client), `ffi` (our one queue that every partition is forwarded to,
 //! and all the unsafe code), `partitions` (numbers and positions), `stash` (credit), `outbox`, `source`. Beside the
 //! path: `context` (what the client calls back with), `pauses`, `commits`, `lookup` (questions that take a round
 //! trip), `heartbeat`, `oauth`.
@@ -35,6 +35,8 @@ mod partitions;
 #[cfg(feature = "kafka")]
 mod pauses;
 #[cfg(feature = "kafka")]
+mod producer;
+#[cfg(feature = "kafka")]
 mod source;
 #[cfg(feature = "kafka")]
 mod stash;
@@ -42,4 +44,4 @@ mod stash;
 mod thread;
 
 #[cfg(feature = "kafka")]
-pub use {client::ClientError, heartbeat::Heartbeat, source::KafkaSource};
+pub use {client::ClientError, heartbeat::Heartbeat, producer::KafkaDeadLetters, source::KafkaSource};

@@ -32,6 +32,8 @@ fn members_that_join_and_leave_under_load_lose_nothing_and_repeat_almost_nothing
     assert!(duplicates * 100 <= RECORDS, "{duplicates} duplicates");
     violations += first.metric("sluicegate_invariant_violations_total").unwrap();
     assert_eq!(violations, 0.0);
-    println!("{RECORDS} records, {VISITS} visits ({during} records delivered by then): 0 missing, {duplicates} duplicates");
+    println!(
+        "{RECORDS} records, {VISITS} visits ({during} records delivered by then): 0 missing, {duplicates} duplicates"
+    );
     assert!(first.stop().0.success());
 }

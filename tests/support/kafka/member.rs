@@ -24,6 +24,8 @@ pub struct Member {
     credit: (u32, u64),
     /// Keep this many records granted; 0 grants nothing more.
     pub window: u32,
+    /// Records charged with more than this may come without byte credit.
+    pub oversized_from: u64,
     /// Whether a revoke is released (after a commit) as soon as it comes.
     pub releases: bool,
     pub owned: BTreeMap<PartitionId, (String, i32)>,
@@ -50,6 +52,7 @@ impl Member {
             poll_max: settings.max_poll_records as usize,
             credit: (0, 0),
             window: 128,
+            oversized_from: settings.max_record_bytes,
             releases: true,
             owned: BTreeMap::new(),
             records: Vec::new(),
@@ -73,6 +76,20 @@ impl Member {
         while !done(self) {
             let Ok(event) = timeout_at(deadline, self.source.next()).await else { panic!("never: {what}") };
             self.take(event);
+        }
+    }
+
+    /// Takes events of two members in until `done`.
+    pub async fn until_both(a: &mut Self, b: &mut Self, what: &str, mut done: impl FnMut(&Self, &Self) -> bool) {
+        let deadline = Instant::now() + PATIENCE;
+        a.grant();
+        b.grant();
+        while !done(a, b) {
+            tokio::select! {
+                event = a.source.next() => a.take(event),
+                event = b.source.next() => b.take(event),
+                () = tokio::time::sleep_until(deadline) => panic!("never: {what}"),
+            }
         }
     }
 
@@ -194,9 +211,9 @@ impl Member {
         for record in &records {
             let charge = record.charge();
             assert!(self.credit.0 > 0, "more records than granted");
-            assert!(charge <= self.credit.1, "more bytes than granted");
+            assert!(charge <= self.credit.1 || charge > self.oversized_from, "more bytes than granted");
             self.credit.0 -= 1;
-            self.credit.1 -= charge;
+            self.credit.1 = self.credit.1.saturating_sub(charge);
             assert!(self.owned.contains_key(&record.partition), "a record of a partition that is not ours");
             assert!(!self.held.contains(&record.partition), "a record after the revoke");
             let next = self.next.entry(record.partition).or_insert(record.offset);

@@ -123,3 +123,13 @@ pub fn watermarks(brokers: &str, topic: &str, partition: i32) -> (i64, i64) {
     let consumer: BaseConsumer = client(brokers).create().unwrap();
     consumer.fetch_watermarks(topic, partition, Duration::from_secs(10)).unwrap()
 }
+
+/// A header whose name need not be UTF-8.
+pub fn add_header(headers: OwnedHeaders, name: &[u8], value: Option<&[u8]>) -> OwnedHeaders {
+    let list = std::ptr::from_ref(headers.as_borrowed()).cast_mut().cast();
+    let (at, len) = value.map_or((std::ptr::null(), 0), |v| (v.as_ptr().cast(), v.len() as isize));
+    // SAFETY: the list is the headers' own, and it copies what it is given.
+    let error = unsafe { rdkafka_sys::rd_kafka_header_add(list, name.as_ptr().cast(), name.len() as isize, at, len) };
+    assert_eq!(error as i32, 0);
+    headers
+}
