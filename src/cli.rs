@@ -20,6 +20,8 @@ pub enum Command {
     Run(Overrides),
     /// The whole pipeline on a mock broker and a built-in worker, and a sum at the end.
     Demo,
+    /// The demo's mock cluster, in a process of its own.
+    DemoBroker,
     /// Report every problem of the configuration.
     Check(Overrides),
     /// Show each effective value and its origin.
@@ -60,6 +62,7 @@ pub fn parse(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Res
             scenario: matches.remove_one("scenario"),
         },
         "demo" => Command::Demo,
+        "demo-broker" => Command::DemoBroker,
         "flags" => Command::Flags,
         _ => Command::Version,
     })
@@ -83,6 +86,7 @@ fn program() -> clap::Command {
         .arg_required_else_help(true)
         .subcommand(configured("run", "consume until SIGTERM"))
         .subcommand(clap::Command::new("demo").about("show the real pipeline on a mock broker and a built-in worker"))
+        .subcommand(clap::Command::new("demo-broker").hide(true))
         .subcommand(configured("check", "report every problem of the configuration; exit 2 if there is one"))
         .subcommand(configured("print-config", "show each effective value and where it came from").arg(format()))
         .subcommand(simulate())

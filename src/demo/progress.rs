@@ -1,0 +1,98 @@
+//! What the demo shows while it runs, and the sum at the end.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use super::{burst::RECORDS, worker::DemoWorker};
+use crate::{
+    admin::readiness::Wish,
+    app::{self, Inside},
+    engine::snapshot::Snapshot,
+};
+
+const EVERY: Duration = Duration::from_millis(500);
+
+#[derive(Clone)]
+pub struct Progress {
+    worker: DemoWorker,
+    sums: Arc<Mutex<Sums>>,
+}
+
+/// What became of the records, so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Sums {
+    expired: u64,
+    dead_lettered: u64,
+    skipped: u64,
+    pauses: u64,
+}
+
+impl Progress {
+    pub fn new(worker: DemoWorker) -> Self {
+        Self { worker, sums: Arc::default() }
+    }
+
+    /// Prints a line now and then, and ends the run when every record has been dealt with.
+    pub async fn watch(self, inside: Inside) {
+        loop {
+            tokio::time::sleep(EVERY).await;
+            let Some(snapshot) = inside.handle.snapshot().await else { continue };
+            let sums = Sums::read(&inside.readout.counters());
+            *self.sums.lock().unwrap_or_else(PoisonError::into_inner) = sums;
+            app::print(&self.line(&snapshot, sums));
+            let accounted = self.worker.delivered() as u64 + sums.expired + sums.dead_lettered + sums.skipped;
+            if accounted >= u64::from(RECORDS) && snapshot.in_flight.batches == 0 {
+                return inside.readiness.wish(Wish::Shutdown);
+            }
+        }
+    }
+
+    fn line(&self, snapshot: &Snapshot, sums: Sums) -> String {
+        let queue = &snapshot.queue;
+        let gate = snapshot.gate.stage.map_or("open", |stage| stage.name());
+        format!(
+            "delivered {:>6}  expired {:>5}  dead letters {}  queue {:>3}/{} (gate {gate})  in flight {:>2}  lag {}",
+            self.worker.delivered(),
+            sums.expired,
+            sums.dead_lettered,
+            queue.records,
+            queue.records_max.unwrap_or(0),
+            snapshot.in_flight.records,
+            snapshot.backlog_records,
+        )
+    }
+
+    /// The sum. True when it adds up.
+    pub fn finish(&self) -> bool {
+        let sums = *self.sums.lock().unwrap_or_else(PoisonError::into_inner);
+        let Sums { expired, dead_lettered, skipped, pauses } = sums;
+        let delivered = self.worker.delivered() as u64;
+        let sum = delivered + expired + dead_lettered + skipped;
+        let adds_up = sum == u64::from(RECORDS);
+        app::print(&format!(
+            "\nproduced {RECORDS} = delivered {delivered} + expired {expired} + dead-lettered {dead_lettered} + skipped \
+             {skipped}{}\nthe gate shut {pauses} times",
+            if adds_up { "" } else { "   DOES NOT ADD UP" }
+        ));
+        adds_up
+    }
+}
+
+impl Sums {
+    /// Adds up the series of `/metrics`.
+    fn read(page: &str) -> Self {
+        let sum = |name: &str| {
+            let series = page.lines().filter(|line| line.split(['{', ' ']).next() == Some(name));
+            let values = series.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
+            values.sum::<f64>() as u64
+        };
+        Self {
+            expired: sum("sluicegate_expired_records_total"),
+            dead_lettered: sum("sluicegate_dead_letter_records_total"),
+            skipped: sum("sluicegate_skipped_records_total"),
+            pauses: sum("sluicegate_pauses_total"),
+        }
+    }
+}
