@@ -12,6 +12,6 @@ fn main() -> ExitCode {
         cli::Command::PrintConfig { overrides, format } => app::print(&config::load(&overrides).print(format)),
         cli::Command::Version => app::print(&cli::version()),
         cli::Command::Flags => app::print(&config::docs::flags_markdown()),
-        cli::Command::Demo | cli::Command::Simulate { .. } => ExitCode::FAILURE,
+        cli::Command::Demo | cli::Command::DemoBroker | cli::Command::Simulate { .. } => ExitCode::FAILURE,
     }
 }

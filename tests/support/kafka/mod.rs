@@ -17,7 +17,7 @@ use rdkafka::{
     ClientConfig,
     consumer::{BaseConsumer, Consumer as _},
     error::{KafkaError, RDKafkaErrorCode},
-    message::OwnedHeaders,
+    message::{Headers as _, Message as _, OwnedHeaders},
     producer::{BaseRecord, Producer as _, ThreadedProducer},
     topic_partition_list::{Offset, TopicPartitionList},
 };
@@ -132,4 +132,25 @@ pub fn add_header(headers: OwnedHeaders, name: &[u8], value: Option<&[u8]>) -> O
     let error = unsafe { rdkafka_sys::rd_kafka_header_add(list, name.as_ptr().cast(), name.len() as isize, at, len) };
     assert_eq!(error as i32, 0);
     headers
+}
+
+/// A record's value and its headers, as text.
+pub type Read = (Vec<u8>, Vec<(String, String)>);
+
+/// Everything in a topic of one partition.
+pub fn read_all(brokers: &str, topic: &str) -> Vec<Read> {
+    let reader: BaseConsumer = client(brokers).set("group.id", unique("reader")).create().unwrap();
+    let mut list = TopicPartitionList::new();
+    list.add_partition_offset(topic, 0, Offset::Beginning).unwrap();
+    reader.assign(&list).unwrap();
+    let wanted = watermarks(brokers, topic, 0).1;
+    let mut all = Vec::new();
+    while (all.len() as i64) < wanted {
+        let record = reader.poll(Duration::from_secs(20)).expect("the topic holds more").unwrap();
+        let text = |bytes: Option<&[u8]>| String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned();
+        let headers =
+            record.headers().map(|headers| headers.iter().map(|h| (h.key.to_owned(), text(h.value))).collect());
+        all.push((record.payload().unwrap_or_default().to_vec(), headers.unwrap_or_default()));
+    }
+    all
 }
