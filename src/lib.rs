@@ -10,6 +10,7 @@ pub mod config;
 pub mod engine;
 #[cfg(feature = "kafka")]
 pub mod kafka;
+pub mod lifecycle;
 pub mod record;
 pub mod runtime;
 pub mod sim;

@@ -5,6 +5,7 @@
 
 pub mod clock;
 pub mod driver;
+pub mod handle;
 
 use std::future::Future;
 
