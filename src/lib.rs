@@ -12,6 +12,7 @@ pub mod cli;
 pub mod config;
 pub mod engine;
 pub mod kafka;
+pub mod lifecycle;
 pub mod record;
 pub mod runtime;
 pub mod sim;

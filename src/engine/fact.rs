@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::{
-    engine::event::{BatchId, CommitResult, Reason},
+    engine::event::{Assignment, BatchId, CommitResult, Reason},
     record::{PartitionId, Record},
 };
 
@@ -104,6 +104,13 @@ pub enum Fact {
     Abandoned {
         records: u32,
         cause: &'static str,
+    },
+    /// Which partitions came or went: always just before the [`Fact::Rebalanced`] that counts them, so that whoever
+    /// watches knows the names behind the ids in later facts.
+    PartitionsMoved {
+        assigned: Vec<Assignment>,
+        revoked: Vec<PartitionId>,
+        lost: bool,
     },
     Rebalanced {
         assigned: u32,

@@ -27,6 +27,7 @@ impl Engine {
             self.partitions.assign(assignment, lane);
         }
         let assigned = u32::try_from(assignments.len()).unwrap_or(u32::MAX);
+        out.fact(Fact::PartitionsMoved { assigned: assignments.to_vec(), revoked: Vec::new(), lost: false });
         out.fact(Fact::Rebalanced { assigned, revoked: 0, lost: false });
         self.reconcile_pauses(out);
     }

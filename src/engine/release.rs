@@ -61,6 +61,7 @@ impl Drain {
 impl Engine {
     pub(super) fn on_revoked(&mut self, now: Now, partitions: Vec<PartitionId>, lost: bool, out: &mut Effects) {
         let revoked = u32::try_from(partitions.len()).unwrap_or(u32::MAX);
+        out.fact(Fact::PartitionsMoved { assigned: Vec::new(), revoked: partitions.clone(), lost });
         out.fact(Fact::Rebalanced { assigned: 0, revoked, lost });
         if lost {
             for id in &partitions {

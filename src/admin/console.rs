@@ -1,0 +1,117 @@
+//! `/`: the state as one page for people. No script, nothing loaded from anywhere; it reloads itself.
+
+use std::fmt::{self, Display, Write};
+
+use super::state::{EngineState, State};
+
+pub const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'";
+
+const HEAD: &str = "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
+<meta http-equiv=\"refresh\" content=\"2\"><title>sluicegate</title><style>\
+body{font:14px/1.5 system-ui,sans-serif;margin:2rem;color:#222;background:#fff}\
+table{border-collapse:collapse;margin:.5rem 0 1.5rem}td,th{padding:.15rem .8rem .15rem 0;text-align:right}\
+td:first-child,th:first-child{text-align:left}th{font-weight:600;border-bottom:1px solid #999}\
+.good{color:#0a6b2d}.bad{color:#b00020}@media(prefers-color-scheme:dark){body{color:#ddd;background:#111}\
+.good{color:#5fd38d}.bad{color:#ff7a8a}}</style></head><body>";
+
+/// A `String` takes every write, so the results are not looked at.
+pub fn page(state: &State<'_>) -> String {
+    let mut out = HEAD.to_owned();
+    let (class, word) = if state.ready { ("good", "ready") } else { ("bad", "not ready") };
+    let _ = write!(out, "<h1>sluicegate: {} <span class=\"{class}\">{word}</span></h1>", state.phase);
+    if !state.reasons.is_empty() {
+        let _ = write!(out, "<p class=\"bad\">{}</p>", Escaped(state.reasons.join(", ")));
+    }
+    match &state.engine {
+        Some(engine) => {
+            figures(&mut out, engine);
+            partitions(&mut out, engine);
+        }
+        None => out.push_str("<p>The engine does not answer, or has not started.</p>"),
+    }
+    errors(&mut out, state);
+    out.push_str("<p>More in /state and /metrics.</p></body></html>");
+    out
+}
+
+fn figures(out: &mut String, e: &EngineState<'_>) {
+    let bound = e.queue.now.records_max.map_or("no bound".to_owned(), |max| max.to_string());
+    let gate =
+        e.gate.stage.map_or("open".to_owned(), |stage| format!("{} for {} ms", stage.name(), e.gate.shut_for_ms));
+    let rows: [(&str, String); 9] = [
+        ("backlog", format!("{} records", e.backlog_records)),
+        ("queue", format!("{} records of {bound}, most {}", e.queue.now.records, e.queue.now.records_peak)),
+        ("fill", format!("{:.0} %", e.gate.pct)),
+        ("gate", gate),
+        (
+            "in flight",
+            format!("{} batches of {}, {} records", e.in_flight.batches, e.knobs.concurrency, e.in_flight.records),
+        ),
+        ("waiting for a retry", format!("{} records", e.retry.records)),
+        ("dead letters held", format!("{} records", e.dead_letters.held)),
+        ("worker", format!("{} {}", e.worker.health, e.worker.detail.as_deref().unwrap_or(""))),
+        ("idle: worker / source", format!("{} ms / {} ms", e.starvation.worker_ms, e.starvation.source_ms)),
+    ];
+    out.push_str("<table>");
+    for (name, value) in rows {
+        let _ = write!(out, "<tr><td>{name}</td><td>{}</td></tr>", Escaped(value));
+    }
+    out.push_str("</table>");
+}
+
+fn partitions(out: &mut String, e: &EngineState<'_>) {
+    out.push_str("<table><tr><th>partition</th><th>phase</th><th>gate</th><th>position</th><th>committed</th><th>lag</th><th>span</th></tr>");
+    for p in &e.partitions {
+        let s = p.state;
+        let why: Vec<&str> = p.why.iter().map(|reason| reason.name()).collect();
+        let _ = write!(
+            out,
+            "<tr><td>{}-{}</td><td>{}</td><td>{} {}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
+            Escaped(&s.topic),
+            s.partition,
+            s.phase,
+            p.gate,
+            why.join(", "),
+            number(s.position),
+            number(s.committed),
+            number(s.lag),
+            s.span
+        );
+    }
+    out.push_str("</table>");
+}
+
+fn errors(out: &mut String, state: &State<'_>) {
+    if state.last_errors.is_empty() {
+        return;
+    }
+    out.push_str("<h2>Last errors</h2><table><tr><th>event</th><th>times</th><th>what</th></tr>");
+    for error in state.last_errors.iter().rev() {
+        let _ =
+            write!(out, "<tr><td>{}</td><td>{}</td><td>{}</td></tr>", error.event, error.times, Escaped(&error.text));
+    }
+    out.push_str("</table>");
+}
+
+fn number(value: Option<i64>) -> String {
+    value.map_or("–".to_owned(), |value| value.to_string())
+}
+
+/// Text as HTML shows it.
+struct Escaped<T>(T);
+
+impl<T: AsRef<str>> Display for Escaped<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for c in self.0.as_ref().chars() {
+            match c {
+                '<' => f.write_str("&lt;")?,
+                '>' => f.write_str("&gt;")?,
+                '&' => f.write_str("&amp;")?,
+                '"' => f.write_str("&quot;")?,
+                '\'' => f.write_str("&#39;")?,
+                c => f.write_char(c)?,
+            }
+        }
+        Ok(())
+    }
+}

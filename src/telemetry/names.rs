@@ -1,0 +1,190 @@
+//! Every metric there is, in one table: name, kind, unit, origin, labels, help. The recorder is described from it,
+//! docs/METRICS.md is written from it, and a handle can only be had for an entry of it.
+//!
+//! `sluicegate_queue_records` and `sluicegate_queue_records_max` are promised to be one unlabelled series each.
+
+use super::metric::{
+    Kind::{Counter, Gauge, Histogram},
+    Label, Metric,
+    Origin::{Facts, Process, Snapshot},
+    Unit::{Batches, Bytes, Events, Info, Partitions, Ratio, Records, Seconds, State},
+};
+
+const fn one_of(name: &'static str, values: &'static [&'static str]) -> Label {
+    Label { name, values }
+}
+
+const fn any(name: &'static str) -> Label {
+    Label { name, values: &[] }
+}
+
+const GATE_STAGE: Label = one_of("stage", &["soft", "hard"]);
+const PAUSE_REASON: Label = one_of("reason", &["queue_full", "span", "order", "stopped"]);
+const EXPIRY_STAGE: Label = one_of("stage", &["intake", "queue", "batch", "send", "retry"]);
+const POISON_REASON: Label =
+    one_of("reason", &["out_of_attempts", "refused", "dropped", "too_large", "undecodable", "tombstone"]);
+const RETRY_CAUSE: Label =
+    one_of("cause", &["verdict", "unavailable", "not_sent", "failed_alone", "failed", "refused", "too_large"]);
+const ABANDON_CAUSE: Label =
+    one_of("cause", &["revoked", "lost", "shutdown", "stopped", "given_back", "offset_reset", "reassigned"]);
+const TROUBLE: Label = one_of("cause", &["busy", "away", "misconfigured"]);
+const STALE: Label = one_of("what", &["record", "batch", "answer", "commit", "dead_letter"]);
+const ANSWER: Label =
+    one_of("answer", &["done", "each", "busy", "away", "failed", "refused", "too_large", "misconfigured"]);
+const PARTITION: [Label; 2] = [any("topic"), any("partition")];
+
+macro_rules! table {
+    ($($id:ident: $kind:ident, $unit:ident, $origin:ident, $name:literal, $labels:expr, $help:literal;)+) => {
+        $(
+            #[doc = $help]
+            pub const $id: Metric = Metric {
+                name: $name, kind: $kind, unit: $unit, origin: $origin, labels: &$labels, help: $help,
+            };
+        )+
+
+        /// The whole table.
+        pub const ALL: &[&Metric] = &[$(&$id),+];
+    };
+}
+
+table! {
+    // What comes in.
+    POLLED_RECORDS: Counter, Records, Facts, "sluicegate_polled_records_total", [],
+        "Records handed over by polls, before any verdict on them.";
+    POLLED_BYTES: Counter, Bytes, Facts, "sluicegate_polled_bytes_total", [],
+        "Bytes of the records handed over by polls, as they are charged to the byte bounds.";
+    DEADLINE_MALFORMED: Counter, Records, Facts, "sluicegate_deadline_malformed_records_total", [],
+        "Records whose deadline_ms header does not parse; they are delivered as if they had none.";
+
+    // The queue and its gate.
+    QUEUE_RECORDS: Gauge, Records, Snapshot, "sluicegate_queue_records", [],
+        "Records in the queue: admitted, not dispatched.";
+    QUEUE_RECORDS_MAX: Gauge, Records, Snapshot, "sluicegate_queue_records_max", [],
+        "Most records that were in the queue at once since the start.";
+    QUEUE_LIMIT_RECORDS: Gauge, Records, Snapshot, "sluicegate_queue_limit_records", [],
+        "QUEUE_MAXSIZE; absent with USE_BOUNDED_QUEUE=false.";
+    QUEUE_BYTES: Gauge, Bytes, Snapshot, "sluicegate_queue_bytes", [], "Bytes in the queue.";
+    QUEUE_LIMIT_BYTES: Gauge, Bytes, Snapshot, "sluicegate_queue_limit_bytes", [], "QUEUE_MAX_BYTES.";
+    QUEUE_OLDEST: Gauge, Seconds, Snapshot, "sluicegate_queue_oldest_seconds", [],
+        "How long the oldest record in the queue has been there.";
+    QUEUE_FILL: Gauge, Ratio, Snapshot, "sluicegate_queue_fill_ratio", [],
+        "How full the queue is by records or by bytes, whichever is fuller.";
+    WATERMARK: Gauge, Ratio, Snapshot, "sluicegate_watermark_ratio", [one_of("mark", &["high", "low"])],
+        "Fill at which the gate shuts (high) and opens again (low).";
+    GATE_STATE: Gauge, State, Snapshot, "sluicegate_gate_state", [one_of("stage", &["open", "soft", "hard"])],
+        "The process-wide gate: open, soft (the prefetch is not read) or hard (paused in the client).";
+    GATE_SHUT: Counter, Seconds, Snapshot, "sluicegate_gate_shut_seconds_total", [],
+        "Time the process-wide gate has been shut; its rate is the share of time shut.";
+    PAUSES: Counter, Events, Facts, "sluicegate_pauses_total", [GATE_STAGE, PAUSE_REASON],
+        "Pauses begun: of the whole process (queue_full) or of one partition. A soft pause that hardens counts in both.";
+    RESUMES: Counter, Events, Facts, "sluicegate_resumes_total", [GATE_STAGE, PAUSE_REASON],
+        "Pauses ended, by the stage they were in.";
+    REFETCHED: Counter, Bytes, Facts, "sluicegate_refetched_bytes_total", [],
+        "Prefetched bytes thrown away by hard pauses, which the broker sends again (estimate).";
+    RESUME_FIRST_RECORD: Histogram, Seconds, Facts, "sluicegate_resume_first_record_seconds", [],
+        "Time from a resume in the client to the first record after it.";
+
+    // To the worker and back.
+    BATCH_RECORDS: Histogram, Records, Facts, "sluicegate_batch_records", [], "Records per batch sent.";
+    BATCH_BYTES: Histogram, Bytes, Facts, "sluicegate_batch_bytes", [], "Bytes per batch sent.";
+    QUEUE_WAIT: Histogram, Seconds, Facts, "sluicegate_queue_wait_seconds", [],
+        "Time from admission to dispatch of the oldest record of each batch that goes for the first time.";
+    WORKER_LATENCY: Histogram, Seconds, Facts, "sluicegate_worker_latency_seconds", [ANSWER],
+        "Time from the send to the end of the worker's answer, by the kind of answer; not_sent is not in it.";
+    IN_FLIGHT_BATCHES: Gauge, Batches, Snapshot, "sluicegate_in_flight_batches", [], "Batches with the worker.";
+    IN_FLIGHT_LIMIT: Gauge, Batches, Snapshot, "sluicegate_in_flight_limit_batches", [],
+        "The concurrency limit (QUEUE_WORKERS).";
+    IN_FLIGHT_RECORDS: Gauge, Records, Snapshot, "sluicegate_in_flight_records", [], "Records with the worker.";
+    IN_FLIGHT_OLDEST: Gauge, Seconds, Snapshot, "sluicegate_in_flight_oldest_seconds", [],
+        "How long the oldest batch has been with the worker.";
+    WORKER_STATE: Gauge, State, Snapshot, "sluicegate_worker_state",
+        [one_of("state", &["ready", "busy", "away", "misconfigured"])], "What the worker's last answers say of it.";
+    WORKER_HOLDS: Counter, Events, Facts, "sluicegate_worker_holds_total", [TROUBLE],
+        "Times dispatch was held because the worker could not take work.";
+    STARVATION: Counter, Seconds, Snapshot, "sluicegate_starvation_seconds_total",
+        [one_of("who", &["worker", "source"])],
+        "Time the worker had room and nothing to do: worker = the log held records that had not reached it; source = the log was read to its end.";
+
+    // What becomes of records.
+    COMPLETED: Counter, Records, Facts, "sluicegate_completed_records_total", [],
+        "Records finished by success.";
+    LATE: Counter, Records, Facts, "sluicegate_late_records_total", [],
+        "Completed records whose answer came after their deadline.";
+    EXPIRED: Counter, Records, Facts, "sluicegate_expired_records_total", [EXPIRY_STAGE],
+        "Records finished because their deadline had passed, by where that was found.";
+    RETRIED: Counter, Records, Facts, "sluicegate_retried_records_total", [RETRY_CAUSE],
+        "Records set aside to be tried again, once for each time; unavailable and not_sent charge nobody.";
+    RETRY_RECORDS: Gauge, Records, Snapshot, "sluicegate_retry_waiting_records", [],
+        "Records waiting to be tried again.";
+    RETRY_BYTES: Gauge, Bytes, Snapshot, "sluicegate_retry_waiting_bytes", [], "Bytes waiting to be tried again.";
+    RETRY_BUDGET: Gauge, Batches, Snapshot, "sluicegate_retry_budget_batches", [],
+        "Retry batches the budget allows right now.";
+    DEAD_LETTERS: Counter, Records, Facts, "sluicegate_dead_letter_records_total", [POISON_REASON],
+        "Records the dead-letter topic has acknowledged.";
+    DEAD_LETTER_FAILURES: Counter, Events, Facts, "sluicegate_dead_letter_failures_total", [],
+        "Produces to the dead-letter topic that failed; they are tried again.";
+    DEAD_LETTER_HELD: Gauge, Records, Snapshot, "sluicegate_dead_letter_held_records", [],
+        "Records waiting for the dead-letter budget or for the topic to answer.";
+    DEAD_LETTER_IN_FLIGHT: Gauge, Records, Snapshot, "sluicegate_dead_letter_in_flight_records", [],
+        "Records produced to the dead-letter topic and not acknowledged.";
+    DEAD_LETTER_BUDGET: Gauge, Records, Snapshot, "sluicegate_dead_letter_budget_records", [],
+        "Dead letters the budget allows right now.";
+    SKIPPED: Counter, Records, Facts, "sluicegate_skipped_records_total", [POISON_REASON],
+        "Records finished without the worker and without a dead letter, as the policy says.";
+    ABANDONED: Counter, Records, Facts, "sluicegate_abandoned_records_total", [ABANDON_CAUSE],
+        "Records let go without a disposition; whoever owns the partition next gets them.";
+    PARTITION_STOPS: Counter, Events, Facts, "sluicegate_partition_stops_total", [POISON_REASON],
+        "Times a record that cannot be delivered stopped its partition (POISON_POLICY=stop).";
+    STALE_ANSWERS: Counter, Events, Facts, "sluicegate_stale_answers_total", [STALE],
+        "Things of an assignment epoch that is over, ignored when they arrived.";
+
+    // Offsets.
+    COMMITS_ASKED: Counter, Events, Facts, "sluicegate_commits_asked_total", [],
+        "Commits asked for; each carries every partition whose frontier moved.";
+    COMMITS: Counter, Events, Facts, "sluicegate_commits_total", [any("code")],
+        "Answers to commits, one per partition, by the client's error code; ok when applied.";
+    COMMIT_LATENCY: Histogram, Seconds, Facts, "sluicegate_commit_latency_seconds", [],
+        "Time from asking for a commit to its answer.";
+    LAG: Gauge, Records, Snapshot, "sluicegate_lag_records", PARTITION,
+        "Log end offset minus committed offset of each partition held; absent while either is unknown.";
+    BACKLOG: Gauge, Records, Snapshot, "sluicegate_backlog_records", [], "Sum of the lag of the partitions held.";
+    FRONTIER_AGE: Gauge, Seconds, Snapshot, "sluicegate_frontier_age_seconds", PARTITION,
+        "How long the oldest unfinished record of each partition has held its frontier.";
+    COMMIT_AGE: Gauge, Seconds, Snapshot, "sluicegate_commit_age_seconds", [],
+        "Time since a commit was last applied; absent before the first.";
+    OFFSET_RESETS: Counter, Events, Facts, "sluicegate_offset_resets_total", [],
+        "Times a partition's offsets went back; each starts a new epoch.";
+
+    // The group.
+    ASSIGNED: Gauge, Partitions, Snapshot, "sluicegate_assigned_partitions", [],
+        "Partitions held, those being given back included.";
+    PAUSED: Gauge, Partitions, Snapshot, "sluicegate_paused_partitions", [PAUSE_REASON],
+        "Partitions paused in the client, once for each reason.";
+    REBALANCES: Counter, Events, Facts, "sluicegate_rebalances_total",
+        [one_of("kind", &["assigned", "revoked", "lost"])], "Rebalances, by what they brought.";
+    RELEASE: Histogram, Seconds, Facts, "sluicegate_release_seconds", [],
+        "Time from a revoke to the release of its partitions.";
+    RELEASED_UNFINISHED: Counter, Records, Facts, "sluicegate_released_unfinished_records_total", [],
+        "Records still in flight when their partitions were given back; the next owner delivers them again.";
+    REPAIRS: Counter, Events, Facts, "sluicegate_partition_repairs_total", [],
+        "Partitions that stood still for no reason and were repaired.";
+    STALLED: Gauge, Partitions, Snapshot, "sluicegate_stalled_partitions", [],
+        "Partitions that repairs do not move; /livez fails while there is one.";
+    CLIENT_ERRORS: Counter, Events, Facts, "sluicegate_client_errors_total", [any("code")],
+        "Errors the Kafka client reports and deals with itself.";
+
+    // The gate as a whole.
+    VIOLATIONS: Counter, Events, Facts, "sluicegate_invariant_violations_total", [],
+        "Promises of docs/ARCHITECTURE.md found broken. Must stay 0.";
+    PHASE_STATE: Gauge, State, Process, "sluicegate_phase_state",
+        [one_of("phase", &["starting", "joining", "running", "draining", "stopped"])], "How far the process is.";
+    READY_STATE: Gauge, State, Process, "sluicegate_ready_state", [], "1 when /readyz answers 200.";
+    ENGINE_STATE: Gauge, State, Process, "sluicegate_engine_state",
+        [one_of("state", &["absent", "answering", "silent"])],
+        "Whether the task that owns the engine answered this scrape; absent before it starts.";
+    POLL_AGE: Gauge, Seconds, Process, "sluicegate_poll_age_seconds", [],
+        "Time since the poll thread last polled; absent before it starts.";
+    LOG_SUPPRESSED: Counter, Events, Facts, "sluicegate_log_suppressed_total", [any("event")],
+        "Log events left out by the limit of 100 a second of each.";
+    PROCESS_INFO: Gauge, Info, Process, "sluicegate_process_info", [any("version")], "Always 1.";
+}

@@ -1,0 +1,75 @@
+//! The observer of the real process: every fact is counted, told to the log, and kept if it went wrong.
+//!
+//! It runs on the task that owns the engine, so it never waits: counting is an atomic addition, and what is not logged
+//! is not formatted. What others may read of it is in a [`Readout`](super::Readout).
+
+mod counted;
+mod remembered;
+mod said;
+
+use std::sync::Arc;
+
+use super::{
+    events::EventName,
+    instruments::Instruments,
+    last_errors::LastErrors,
+    limiter::{Limiter, Pass},
+    partition_names::PartitionNames,
+};
+use crate::{
+    engine::fact::Fact,
+    runtime::{Observer, SourceNote},
+    time::Now,
+};
+
+#[derive(Debug)]
+pub struct Telemetry {
+    instruments: Instruments,
+    names: PartitionNames,
+    limiter: Arc<Limiter>,
+    errors: LastErrors,
+    /// `QUEUE_MAXSIZE`, if the queue is bounded by it.
+    queue_records_max: Option<u32>,
+}
+
+impl Telemetry {
+    pub(super) fn new(
+        instruments: Instruments,
+        limiter: Arc<Limiter>,
+        errors: LastErrors,
+        queue_records_max: Option<u32>,
+    ) -> Self {
+        Self { instruments, names: PartitionNames::default(), limiter, errors, queue_records_max }
+    }
+
+    /// Whether one more event of this kind goes out, and how many were left out before it.
+    fn admit(&mut self, event: EventName, now: Now) -> Option<Option<u64>> {
+        match self.limiter.admit(event, now.mono) {
+            Pass::Whole { suppressed } => Some(suppressed),
+            Pass::LeftOut => {
+                self.instruments.log_suppressed.add(event.name(), 1);
+                None
+            }
+        }
+    }
+}
+
+impl Observer for Telemetry {
+    fn fact(&mut self, now: Now, fact: &Fact) {
+        if let Fact::PartitionsMoved { assigned, .. } = fact {
+            self.names.learn(assigned);
+        }
+        self.count_fact(fact);
+        self.remember_fact(now, fact);
+        self.say_fact(now, fact);
+    }
+
+    fn note(&mut self, now: Now, note: &SourceNote) {
+        self.count_note(note);
+        self.remember_note(now, note);
+        self.say_note(now, note);
+    }
+}
+
+#[cfg(test)]
+mod tests;

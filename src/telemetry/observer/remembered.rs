@@ -1,0 +1,64 @@
+//! Facts that went wrong, for the last errors in `/state`.
+
+use super::{super::events::EventName, Telemetry};
+use crate::{
+    engine::{
+        event::{CommitOutcome, Reason},
+        fact::{DrainState, Fact},
+    },
+    runtime::SourceNote,
+    time::Now,
+};
+
+impl Telemetry {
+    pub(super) fn remember_fact(&mut self, now: Now, fact: &Fact) {
+        let Some((event, text)) = self.trouble(fact) else { return };
+        self.errors.remember(now.wall, event, &text);
+    }
+
+    fn trouble(&self, fact: &Fact) -> Option<(EventName, String)> {
+        let at = |topic: &str, number: i32, offset: i64| format!("{topic}-{number} offset {offset}");
+        let because =
+            |topic: &str, number, offset, reason: Reason| format!("{}: {}", at(topic, number, offset), reason.code());
+        Some(match fact {
+            Fact::WorkerHeld { cause, detail, .. } => {
+                (EventName::WorkerHeld, format!("{cause}: {}", detail.as_deref().unwrap_or("no answer")))
+            }
+            Fact::DeadLetterFailed { topic, number, offset, error } => {
+                (EventName::DeadLetterFailed, format!("{}: {error}", at(topic, *number, *offset)))
+            }
+            Fact::DeadLetterHeld { records } => (EventName::DeadLettersHeld, format!("{records} records held")),
+            Fact::Skipped { topic, number, offset, reason } => {
+                (EventName::RecordSkipped, because(topic, *number, *offset, *reason))
+            }
+            Fact::PartitionStopped { topic, number, offset, reason } => {
+                (EventName::PartitionStopped, because(topic, *number, *offset, *reason))
+            }
+            Fact::OffsetReset { topic, number, expected, offset } => {
+                (EventName::OffsetReset, format!("{}, expected {expected}", at(topic, *number, *offset)))
+            }
+            Fact::CommitAnswered { results, .. } => {
+                let failed = results.iter().find_map(|result| match &result.outcome {
+                    CommitOutcome::Failed(code) => Some((self.names.get(result.partition), code)),
+                    _ => None,
+                });
+                let ((topic, number), code) = failed?;
+                (EventName::CommitRefused, format!("{topic}-{number}: {code}"))
+            }
+            Fact::Repaired { topic, number, again } => {
+                (EventName::PartitionRepaired, format!("{topic}-{number}, {again} in a row"))
+            }
+            Fact::Drain { state: DrainState::Settled { unfinished } } if *unfinished > 0 => {
+                (EventName::Drain, format!("{unfinished} records unfinished at the deadline"))
+            }
+            Fact::Violation { invariant, what } => (EventName::InvariantViolated, format!("{invariant}: {what}")),
+            _ => return None,
+        })
+    }
+
+    pub(super) fn remember_note(&mut self, now: Now, note: &SourceNote) {
+        if let SourceNote::ClientError { code, text } = note {
+            self.errors.remember(now.wall, EventName::ClientError, &format!("{code}: {text}"));
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! Facts as log events: names, levels and fields are those of the table in [`events`](super::super::events).
+
+use std::time::Duration;
+
+use super::{
+    super::{events::EventName, last_errors::shorten},
+    Telemetry,
+    counted::code,
+};
+use crate::{
+    engine::{
+        event::{CommitOutcome, CommitResult},
+        fact::{DrainState, Fact, Gate},
+    },
+    record::Record,
+    runtime::SourceNote,
+    time::Now,
+};
+
+/// Bytes of a key in the log.
+const KEY_MAX: usize = 128;
+/// Bytes of what a worker or a broker said.
+const DETAIL_MAX: usize = 1024;
+
+/// Says one event, if its level is on and its second is not used up; nothing in the braces is looked at otherwise.
+macro_rules! say {
+    ($self:ident, $now:expr, $event:ident, $message:literal, { $($fields:tt)* }) => {
+        if tracing::enabled!(target: "sluicegate", EventName::$event.level())
+            && let Some(suppressed) = $self.admit(EventName::$event, $now)
+        {
+            tracing::event!(
+                target: "sluicegate", EventName::$event.level(),
+                event = EventName::$event.name(), $($fields)*, suppressed, $message
+            );
+        }
+    };
+}
+
+impl Telemetry {
+    pub(super) fn say_fact(&mut self, now: Now, fact: &Fact) {
+        match fact {
+            Fact::Enqueued { .. }
+            | Fact::Expired { .. }
+            | Fact::DeadlineMalformed { .. }
+            | Fact::Skipped { .. }
+            | Fact::PartitionStopped { .. }
+            | Fact::Abandoned { .. } => self.say_record(now, fact),
+            Fact::Paused(gate) => self.say_paused(now, gate),
+            Fact::Resumed(gate) => self.say_resumed(now, gate),
+            Fact::BatchDispatched { .. }
+            | Fact::BatchSettled { .. }
+            | Fact::Retried { .. }
+            | Fact::WorkerHeld { .. }
+            | Fact::WorkerBack { .. } => self.say_worker(now, fact),
+            Fact::DeadLettered { .. } | Fact::DeadLetterFailed { .. } | Fact::DeadLetterHeld { .. } => {
+                self.say_dead_letter(now, fact);
+            }
+            Fact::CommitAsked { offsets } => say!(self, now, CommitOffsets, "commit asked for", {
+                tps = ?self.names.tps(offsets.iter().map(|(id, _)| *id)),
+                offsets = ?offsets.iter().map(|(_, offset)| offset).collect::<Vec<_>>()
+            }),
+            Fact::CommitAnswered { results, took } => self.say_commit(now, results, *took),
+            _ => self.say_group(now, fact),
+        }
+    }
+
+    fn say_record(&mut self, now: Now, fact: &Fact) {
+        match fact {
+            Fact::Enqueued { records, bytes, depth } => say!(self, now, QueueEnqueued, "polled", {
+                depth, maxsize = self.queue_records_max.unwrap_or(0), bounded = self.queue_records_max.is_some(),
+                records, bytes
+            }),
+            Fact::Expired { record, topic, stage, late_by } => say!(self, now, TtlExpired, "past its deadline", {
+                topic = &**topic, partition = record.number, offset = record.offset, key = key(record).as_deref(),
+                source = "kafka", stage = stage.name(), late_by_ms = millis(*late_by)
+            }),
+            Fact::DeadlineMalformed { partition, offset } => {
+                say!(self, now, DeadlineMalformed, "the deadline_ms header is no number, so there is no deadline", {
+                    topic = self.names.get(*partition).0, partition = self.names.get(*partition).1, offset
+                });
+            }
+            Fact::Skipped { topic, number, offset, reason } => say!(self, now, RecordSkipped, "skipped", {
+                topic = &**topic, partition = number, offset, reason = reason.code()
+            }),
+            Fact::PartitionStopped { topic, number, offset, reason } => {
+                say!(self, now, PartitionStopped, "a record that cannot be delivered holds its partition", {
+                    topic = &**topic, partition = number, offset, reason = reason.code()
+                });
+            }
+            Fact::Abandoned { records, cause } => {
+                say!(self, now, RecordsAbandoned, "let go for the next owner", { records, cause });
+            }
+            _ => {}
+        }
+    }
+
+    fn say_paused(&mut self, now: Now, gate: &Gate) {
+        say!(self, now, ConsumerPaused, "reading paused", {
+            topic = self.names.topics(&gate.partitions).join(",").as_str(), partitions = ?self.numbers(gate),
+            tps = self.tps(gate).map(tracing::field::debug), depth = gate.depth, pct = rounded(gate.pct),
+            stage = gate.stage.name(), reason = gate.reason.name()
+        });
+    }
+
+    fn say_resumed(&mut self, now: Now, gate: &Gate) {
+        say!(self, now, ConsumerResumed, "reading resumed", {
+            topic = self.names.topics(&gate.partitions).join(",").as_str(), partitions = ?self.numbers(gate),
+            tps = self.tps(gate).map(tracing::field::debug), depth = gate.depth, pct = rounded(gate.pct),
+            stage = gate.stage.name(), reason = gate.reason.name(), shut_ms = millis(gate.shut_for)
+        });
+    }
+
+    fn numbers(&self, gate: &Gate) -> Vec<i32> {
+        gate.partitions.iter().map(|id| self.names.get(*id).1).collect()
+    }
+
+    /// Only where numbers alone do not say which partition it is.
+    fn tps(&self, gate: &Gate) -> Option<Vec<String>> {
+        let several = self.names.topics(&gate.partitions).len() > 1;
+        several.then(|| self.names.tps(gate.partitions.iter().copied()))
+    }
+
+    fn say_worker(&mut self, now: Now, fact: &Fact) {
+        match fact {
+            Fact::BatchDispatched { batch, topic, records, bytes, attempt, waited, retry } => {
+                say!(self, now, BatchDispatched, "to the worker", {
+                    batch = batch.0, topic = &**topic, records, bytes, attempt, waited_ms = millis(*waited), retry
+                });
+            }
+            Fact::BatchSettled { batch, topic, records, answer, status, took } => {
+                say!(self, now, BatchSettled, "back from the worker", {
+                    batch = batch.0, topic = &**topic, records, answer, status, took_ms = millis(*took)
+                });
+            }
+            Fact::Retried { records, cause, delay } => {
+                say!(self, now, RecordsRetried, "again later", { records, cause, delay_ms = millis(*delay) });
+            }
+            Fact::WorkerHeld { cause, hold, detail } => {
+                say!(self, now, WorkerHeld, "the worker cannot take work", {
+                    cause, hold_ms = millis(*hold), detail = detail.as_deref().map(|text| shorten(text, DETAIL_MAX))
+                });
+            }
+            Fact::WorkerBack { after } => {
+                say!(self, now, WorkerBack, "the worker takes work again", { after_ms = millis(*after) });
+            }
+            _ => {}
+        }
+    }
+
+    fn say_dead_letter(&mut self, now: Now, fact: &Fact) {
+        match fact {
+            Fact::DeadLettered { topic, number, offset, reason, attempts, status } => {
+                say!(self, now, DeadLettered, "dead-lettered", {
+                    topic = &**topic, partition = number, offset, reason = reason.code(), attempts, status
+                });
+            }
+            Fact::DeadLetterFailed { topic, number, offset, error } => {
+                say!(self, now, DeadLetterFailed, "the dead-letter topic did not take it; kept", {
+                    topic = &**topic, partition = number, offset, error = shorten(error, DETAIL_MAX)
+                });
+            }
+            Fact::DeadLetterHeld { records } => {
+                say!(self, now, DeadLettersHeld, "no dead letters may go: records are held", { records });
+            }
+            _ => {}
+        }
+    }
+
+    /// Applied and refused partitions of one answer are two events, each only if there are any.
+    fn say_commit(&mut self, now: Now, results: &[CommitResult], took: Duration) {
+        let (applied, refused): (Vec<_>, Vec<_>) =
+            results.iter().partition(|result| result.outcome == CommitOutcome::Applied);
+        let offsets = |results: &[&CommitResult]| results.iter().map(|result| result.offset).collect::<Vec<_>>();
+        if !applied.is_empty() {
+            say!(self, now, CommitsApplied, "committed", {
+                tps = ?self.names.tps(applied.iter().map(|result| result.partition)), offsets = ?offsets(&applied),
+                took_ms = millis(took)
+            });
+        }
+        if !refused.is_empty() {
+            say!(self, now, CommitRefused, "not committed", {
+                tps = ?self.names.tps(refused.iter().map(|result| result.partition)), offsets = ?offsets(&refused),
+                codes = ?refused.iter().map(|result| code(result)).collect::<Vec<_>>(),
+                epoch_over = refused.iter().all(|result| matches!(result.outcome, CommitOutcome::EpochOver(_))),
+                took_ms = millis(took)
+            });
+        }
+    }
+
+    fn say_group(&mut self, now: Now, fact: &Fact) {
+        match fact {
+            Fact::PartitionsMoved { assigned, revoked, lost } => {
+                let ids = assigned.iter().map(|assignment| assignment.id).chain(revoked.iter().copied());
+                say!(self, now, Rebalance, "partitions came or went", {
+                    assigned = assigned.len(), revoked = revoked.len(), lost, tps = ?self.names.tps(ids)
+                });
+            }
+            Fact::Released { partitions, unfinished, took } => {
+                say!(self, now, PartitionsReleased, "given back", { partitions, unfinished, took_ms = millis(*took) });
+            }
+            Fact::OffsetReset { topic, number, expected, offset } => {
+                say!(self, now, OffsetReset, "offsets went back: a new epoch", {
+                    topic = &**topic, partition = number, expected, offset
+                });
+            }
+            Fact::Repaired { topic, number, again } => {
+                say!(self, now, PartitionRepaired, "it stood still for no reason and was resumed", {
+                    topic = &**topic, partition = number, again
+                });
+            }
+            Fact::Stale { what } => say!(self, now, StaleIgnored, "of an epoch that is over", { what }),
+            Fact::Drain { state } => self.say_drain(now, *state),
+            Fact::Violation { invariant, what } => {
+                say!(self, now, InvariantViolated, "a promise does not hold; please report it", { invariant, what });
+            }
+            _ => {}
+        }
+    }
+
+    fn say_drain(&mut self, now: Now, state: DrainState) {
+        let (state, in_flight, abandoned, unfinished) = match state {
+            DrainState::Started { in_flight, abandoned } => ("started", Some(in_flight), Some(abandoned), None),
+            DrainState::Settled { unfinished } => ("settled", None, None, Some(unfinished)),
+            DrainState::Done => ("done", None, None, None),
+        };
+        say!(self, now, Drain, "on the way out", { state, in_flight, abandoned, unfinished });
+    }
+
+    pub(super) fn say_note(&mut self, now: Now, note: &SourceNote) {
+        match note {
+            SourceNote::Refetch { bytes } => say!(self, now, Refetched, "thrown away by a pause", { bytes }),
+            SourceNote::Resumed { first_record } => {
+                say!(self, now, ReadingResumed, "the first record after a resume", {
+                    first_record_ms = millis(*first_record)
+                });
+            }
+            SourceNote::ClientError { code, text } => {
+                say!(self, now, ClientError, "the client reports an error it deals with itself", {
+                    code = code.as_str(), detail = shorten(text, DETAIL_MAX)
+                });
+            }
+        }
+    }
+}
+
+/// Keys are bytes; what is no UTF-8 shows as replacement characters.
+fn key(record: &Record) -> Option<String> {
+    let key = String::from_utf8_lossy(record.payload.key()?);
+    Some(shorten(&key, KEY_MAX).to_owned())
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// To one digit, for people.
+fn rounded(pct: f64) -> f64 {
+    (pct * 10.0).round() / 10.0
+}
