@@ -1,81 +1,180 @@
-//! The composition root: settings in, adapters, engine and admin put together, run, and an exit code out.
+//! The composition root: settings in; admin, adapters, engine and telemetry put together and run; an exit code out.
+//!
+//! Order of starting: the log (the Kafka client asks it for its level), the admin thread (probes are answered from the
+//! first moment), the Kafka client (settings are found wanting before the model is waited for), the worker, the group.
+//! Order of stopping: the other way round, the admin thread last.
 
-use std::{io::Write as _, process::ExitCode};
-
-use tokio::sync::mpsc;
+use std::{process::ExitCode, sync::Arc, time::Duration};
 
 use crate::{
-    config::Loaded,
-    engine::{
-        event::{DeadLetter, DeadLettered},
-        fact::Fact,
+    admin::{
+        Admin, Bound, Context, PollPulse, Silence,
+        readiness::{Phase, Readiness, Wish},
     },
-    kafka::KafkaSource,
-    runtime::{DeadLetterSink, Observer, SourceNote, clock::Clock, driver::Driver, handle::Request},
-    time::Now,
-    worker::HttpWorker,
+    config::{Loaded, Settings},
+    kafka::{KafkaDeadLetters, KafkaSource},
+    lifecycle::{Course, Exit, Watched, heed_signals},
+    runtime::{
+        clock::Clock,
+        driver::Driver,
+        handle::{self, DriverHandle},
+    },
+    say::{bad_configuration, complain},
+    telemetry::{self, Readout, log},
+    worker::{HttpWorker, probe::Probe},
 };
 
-struct NoLetters;
-impl DeadLetterSink for NoLetters {
-    fn send(&self, letter: DeadLetter) -> impl Future<Output = DeadLettered> + Send + 'static {
-        async move { DeadLettered::Failed { letter, error: "no topic".into() } }
-    }
-}
-struct Print(u64);
-impl Observer for Print {
-    fn fact(&mut self, now: Now, fact: &Fact) {
-        match fact {
-            Fact::Completed { records, .. } => self.0 += u64::from(*records),
-            Fact::BatchDispatched { .. } | Fact::BatchSettled { .. } | Fact::Enqueued { .. } => {}
-            other => eprintln!("{:?} {} {other:?}", now.mono.0 / 1000000, self.0),
-        }
-    }
-    fn note(&mut self, _: Now, note: &SourceNote) {
-        eprintln!("{note:?}");
-    }
-}
+/// Time beyond `SHUTDOWN_TIMEOUT` for the last commit and for leaving the group.
+const LEAVE_GRACE: Duration = Duration::from_secs(5);
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// `sluicegate run`
 pub fn run(loaded: Loaded) -> ExitCode {
-    let settings = match loaded.into_settings() {
-        Ok(settings) => settings,
-        Err(problems) => return complain(&problems),
-    };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async move {
-        let source = KafkaSource::connect(&settings.kafka).unwrap();
-        let worker = HttpWorker::new(&settings.worker).unwrap();
-        source.join();
-        let (tx, rx) = mpsc::channel(16);
-        let timeout = settings.shutdown_timeout;
-        tokio::spawn(async move {
-            let mut term = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).unwrap();
-            term.recv().await;
-            drop(tx.send(Request::Drain { timeout }).await);
-            std::future::pending::<()>().await;
-        });
-        let mut driver = Driver::new(settings.engine, Clock::system(), source, worker, NoLetters, Print(0), rx);
-        eprintln!("{:?}", driver.run().await);
-    });
-    ExitCode::SUCCESS
-}
-
-/// `sluicegate check`
-pub fn check(loaded: &Loaded) -> ExitCode {
-    match loaded.check() {
-        Ok(line) => print(&line),
-        Err(problems) => complain(&problems),
+    for warning in &loaded.near_misses {
+        complain(&format!("warning: {warning}"));
+    }
+    match loaded.into_settings() {
+        Ok(settings) => serve(settings, |_| std::future::ready(())),
+        Err(problems) => bad_configuration(&problems),
     }
 }
 
-/// Prints to standard output; a reader that has gone away is not an error.
-pub fn print(text: &str) -> ExitCode {
-    drop(writeln!(std::io::stdout(), "{}", text.trim_end()));
-    ExitCode::SUCCESS
+/// What a running sidecar lets its own process see.
+pub struct Inside {
+    pub handle: DriverHandle,
+    pub readiness: Readiness,
+    pub readout: Readout,
 }
 
-fn complain(problems: &impl std::fmt::Display) -> ExitCode {
-    drop(writeln!(std::io::stderr(), "{problems}"));
-    ExitCode::from(2)
+/// Runs the sidecar until it is told to stop. `watch` runs beside it, on the admin thread.
+pub fn serve<W>(settings: Settings, watch: impl FnOnce(Inside) -> W) -> ExitCode
+where
+    W: Future<Output = ()> + Send + 'static,
+{
+    let exit = match try_serve(settings, watch) {
+        Ok(exit) => exit,
+        Err(error) => {
+            complain(&error);
+            Exit::Fatal
+        }
+    };
+    ExitCode::from(u8::try_from(exit.code()).unwrap_or(1))
+}
+
+fn try_serve<W>(settings: Settings, watch: impl FnOnce(Inside) -> W) -> Result<Exit, Failure>
+where
+    W: Future<Output = ()> + Send + 'static,
+{
+    let log_level = log::install(&settings.log)?;
+    let (observer, readout) = telemetry::start(settings.engine.queue_records_max)?;
+    let (driver, requests) = handle::channel();
+    let (readiness, clock) = (Readiness::default(), Clock::system());
+    let context = Context {
+        readiness: readiness.clone(),
+        driver: driver.clone(),
+        readout: readout.clone(),
+        log_level,
+        poll: PollPulse::default(),
+        now: Arc::new(move || clock.now()),
+        poll_limit: settings.kafka.max_poll_interval / 10,
+        drain_timeout: settings.shutdown_timeout,
+        silence: Silence::default(),
+    };
+    let admin = Bound::new(&settings.admin)?.serve(context.clone())?;
+    heed(&admin, &readiness, &driver, settings.shutdown_timeout);
+    admin.runtime().spawn(watch(Inside { handle: driver, readiness: readiness.clone(), readout }));
+    tracing::info!(
+        target: "sluicegate", event = "started", version = crate::admin::VERSION, admin = %admin.addr(),
+        topics = ?settings.kafka.topics, group = settings.kafka.group_id, worker = %settings.worker.target,
+    );
+
+    let course = Course::default();
+    let observer = Watched::new(observer, readiness.clone(), course.clone());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let ended = runtime.block_on(async {
+        let running = work(settings, clock, observer, requests, &context);
+        tokio::select! {
+            ended = running => ended,
+            () = overdue(&readiness, context.drain_timeout) => Ok(Exit::DrainTimedOut),
+        }
+    });
+    readiness.advance(Phase::Stopped);
+    let exit = match ended {
+        Ok(Exit::Clean) => course.exit(),
+        Ok(other) => other,
+        Err(error) => {
+            tracing::error!(target: "sluicegate", event = "fatal", error = %error, "cannot go on; a restart replays");
+            Exit::Fatal
+        }
+    };
+    tracing::info!(target: "sluicegate", event = "stopped", exit = exit.code());
+    admin.stop();
+    Ok(exit)
+}
+
+/// The data path, from connecting to having left.
+async fn work(
+    settings: Settings,
+    clock: Clock,
+    observer: impl crate::runtime::Observer,
+    requests: tokio::sync::mpsc::Receiver<handle::Request>,
+    context: &Context,
+) -> Result<Exit, Failure> {
+    let source = KafkaSource::connect(&settings.kafka)?;
+    let heartbeat = source.heartbeat();
+    let letters = settings.kafka.dead_letter_topic.is_some().then(|| KafkaDeadLetters::connect(&settings.kafka));
+    let worker = HttpWorker::new(&settings.worker)?;
+    let readiness = &context.readiness;
+    tokio::select! {
+        () = wait_for_worker(&settings, readiness)? => {}
+        () = readiness.asked_to(Wish::Drain) => {
+            readiness.advance(Phase::Stopped);
+            readiness.asked_to(Wish::Shutdown).await;
+            return Ok(Exit::Clean);
+        }
+    }
+    source.join();
+    context.poll.attach(move || heartbeat.age());
+    readiness.advance(Phase::Joining);
+    let mut driver = Driver::new(settings.engine, clock, source, worker, letters.transpose()?, observer, requests);
+    driver.run().await?;
+    tokio::select! {
+        () = readiness.asked_to(Wish::Shutdown) => {}
+        () = driver.linger() => {}
+    }
+    Ok(Exit::Clean)
+}
+
+fn wait_for_worker(settings: &Settings, readiness: &Readiness) -> Result<impl Future<Output = ()> + use<>, Failure> {
+    let probe = Probe::new(&settings.worker)?;
+    let latch = readiness.latch("worker");
+    Ok(async move {
+        let late = |late: &crate::worker::probe::Late| {
+            tracing::warn!(
+                target: "sluicegate", event = "waiting_for_worker", step = late.step.name(),
+                waited_ms = late.waited.as_millis() as u64, error = %late.error,
+                "the group is joined once the worker answers",
+            );
+        };
+        probe.wait(late).await;
+        latch.release();
+    })
+}
+
+/// Ends when a shutdown has taken longer than it may: a client that cannot leave is left.
+async fn overdue(readiness: &Readiness, shutdown_timeout: Duration) {
+    readiness.asked_to(Wish::Shutdown).await;
+    tokio::time::sleep(shutdown_timeout + LEAVE_GRACE).await;
+}
+
+/// Signals are heeded on the admin thread, which is never busy with records.
+fn heed(admin: &Admin, readiness: &Readiness, driver: &DriverHandle, shutdown_timeout: Duration) {
+    let signals = heed_signals(readiness.clone(), driver.clone(), shutdown_timeout);
+    admin.runtime().spawn(async move {
+        match signals.await {
+            Ok(exit) => std::process::exit(exit.code()),
+            Err(error) => tracing::error!(target: "sluicegate", event = "signals_unheeded", error = %error),
+        }
+    });
 }

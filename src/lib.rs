@@ -10,11 +10,14 @@ pub mod admin;
 pub mod app;
 pub mod cli;
 pub mod config;
+#[cfg(feature = "kafka")]
+pub mod demo;
 pub mod engine;
 pub mod kafka;
 pub mod lifecycle;
 pub mod record;
 pub mod runtime;
+pub mod say;
 pub mod sim;
 pub mod telemetry;
 pub mod time;

@@ -2,16 +2,30 @@
 
 use std::process::ExitCode;
 
-use sluicegate::{app, cli, config};
+#[cfg(feature = "kafka")]
+use sluicegate::{app, demo};
+use sluicegate::{cli, config, say};
 
 fn main() -> ExitCode {
     let command = cli::parse(std::env::args_os()).unwrap_or_else(|error| error.exit());
     match command {
+        #[cfg(feature = "kafka")]
         cli::Command::Run(overrides) => app::run(config::load(&overrides)),
-        cli::Command::Check(overrides) => app::check(&config::load(&overrides)),
-        cli::Command::PrintConfig { overrides, format } => app::print(&config::load(&overrides).print(format)),
-        cli::Command::Version => app::print(&cli::version()),
-        cli::Command::Flags => app::print(&config::docs::flags_markdown()),
-        cli::Command::Demo | cli::Command::DemoBroker | cli::Command::Simulate { .. } => ExitCode::FAILURE,
+        #[cfg(feature = "kafka")]
+        cli::Command::Demo => demo::run(),
+        #[cfg(feature = "kafka")]
+        cli::Command::DemoBroker => demo::broker::host(),
+        #[cfg(not(feature = "kafka"))]
+        cli::Command::Run(_) | cli::Command::Demo | cli::Command::DemoBroker => {
+            say::bad_configuration(&"this build has no Kafka client: build it with --features kafka")
+        }
+        cli::Command::Check(overrides) => match config::load(&overrides).check() {
+            Ok(line) => say::print(&line),
+            Err(problems) => say::bad_configuration(&problems),
+        },
+        cli::Command::PrintConfig { overrides, format } => say::print(&config::load(&overrides).print(format)),
+        cli::Command::Simulate { .. } => ExitCode::FAILURE,
+        cli::Command::Version => say::print(&cli::version()),
+        cli::Command::Flags => say::print(&config::docs::flags_markdown()),
     }
 }

@@ -36,5 +36,5 @@ pub use self::{
     print::Format,
     problem::{Problem, Problems},
     secret::Secret,
-    settings::{AdminSettings, LogFormat, LogSettings, Settings},
+    settings::Settings,
 };

@@ -14,6 +14,7 @@ use crate::{
     app::{self, Inside},
     config::{self, Overrides},
     demo::{broker::Broker, progress::Progress, worker::DemoWorker},
+    say,
 };
 
 const TOPIC: &str = "demo";
@@ -25,14 +26,14 @@ pub fn run() -> ExitCode {
     match start() {
         Ok(code) => code,
         Err(error) => {
-            app::complain(&format!("the demo did not start: {error}"));
+            say::complain(&format!("the demo did not start: {error}"));
             ExitCode::FAILURE
         }
     }
 }
 
 fn start() -> Result<ExitCode, Box<dyn std::error::Error>> {
-    app::print(&format!(
+    say::print(&format!(
         "sluicegate demo: {} records on {PARTITIONS} partitions of a mock broker, a worker that takes 5 ms a batch,\n\
          a queue of 200. 1 % of the records are too late already, 10 % have 6 s to live, one is poisonous.\n\
          Joining the group takes about three seconds.\n",

@@ -6,11 +6,7 @@ use std::{
 };
 
 use super::{burst::RECORDS, worker::DemoWorker};
-use crate::{
-    admin::readiness::Wish,
-    app::{self, Inside},
-    engine::snapshot::Snapshot,
-};
+use crate::{admin::readiness::Wish, app::Inside, engine::snapshot::Snapshot, say};
 
 const EVERY: Duration = Duration::from_millis(500);
 
@@ -41,7 +37,7 @@ impl Progress {
             let Some(snapshot) = inside.handle.snapshot().await else { continue };
             let sums = Sums::read(&inside.readout.counters());
             *self.sums.lock().unwrap_or_else(PoisonError::into_inner) = sums;
-            app::print(&self.line(&snapshot, sums));
+            say::print(&self.line(&snapshot, sums));
             let accounted = self.worker.delivered() as u64 + sums.expired + sums.dead_lettered + sums.skipped;
             if accounted >= u64::from(RECORDS) && snapshot.in_flight.batches == 0 {
                 return inside.readiness.wish(Wish::Shutdown);
@@ -71,7 +67,7 @@ impl Progress {
         let delivered = self.worker.delivered() as u64;
         let sum = delivered + expired + dead_lettered + skipped;
         let adds_up = sum == u64::from(RECORDS);
-        app::print(&format!(
+        say::print(&format!(
             "\nproduced {RECORDS} = delivered {delivered} + expired {expired} + dead-lettered {dead_lettered} + skipped \
              {skipped}{}\nthe gate shut {pauses} times",
             if adds_up { "" } else { "   DOES NOT ADD UP" }

@@ -58,6 +58,22 @@ pub trait DeadLetterSink {
     fn send(&self, letter: DeadLetter) -> impl Future<Output = DeadLettered> + Send + 'static;
 }
 
+/// Where there is no dead-letter topic nothing is sent to it; what is nevertheless comes back.
+impl<T: DeadLetterSink> DeadLetterSink for Option<T> {
+    fn send(&self, letter: DeadLetter) -> impl Future<Output = DeadLettered> + Send + 'static {
+        let sent = match self {
+            Some(sink) => Ok(sink.send(letter)),
+            None => Err(letter),
+        };
+        async move {
+            match sent {
+                Ok(answer) => answer.await,
+                Err(letter) => DeadLettered::Failed { letter, error: "there is no dead-letter topic".to_owned() },
+            }
+        }
+    }
+}
+
 /// Who watches: metrics and logs, or the simulator's checker.
 pub trait Observer {
     fn fact(&mut self, now: Now, fact: &Fact);

@@ -59,6 +59,11 @@ impl Readout {
         page
     }
 
+    /// The counters and histograms alone, in the same form.
+    pub fn counters(&self) -> String {
+        self.recorder.render()
+    }
+
     pub fn last_errors(&self) -> Vec<LastError> {
         self.errors.list()
     }

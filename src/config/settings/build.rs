@@ -2,8 +2,9 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use super::{AdminSettings, LogFormat, LogSettings, Settings};
+use super::Settings;
 use crate::{
+    admin::settings::AdminSettings,
     config::{
         pass_through::PassThrough,
         rules::{drain_timeout, max_poll_interval, session_timeout},
@@ -13,6 +14,7 @@ use crate::{
     },
     engine::settings::{EngineSettings, Ordering, PoisonPolicy, RetrySettings, TombstonePolicy},
     kafka::settings::KafkaSettings,
+    telemetry::settings::{LogFormat, LogLevel, LogSettings},
     worker::settings::{ValueFormat, WorkerSettings},
 };
 
@@ -27,7 +29,8 @@ pub(crate) fn build(values: &Values, pass_through: &PassThrough) -> Result<Setti
                 "json" => LogFormat::Json,
                 _ => LogFormat::Human,
             },
-            level: values.need(&LOG_LEVEL)?,
+            // The table lists the same words; a word it has and the log has not would be a slip of ours.
+            level: LogLevel::parse(values.need(&LOG_LEVEL)?).unwrap_or(LogLevel::Info),
         },
         shutdown_timeout: values.need(&SHUTDOWN_TIMEOUT)?,
     })

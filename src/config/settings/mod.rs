@@ -4,9 +4,12 @@ mod build;
 
 pub(crate) use build::build;
 
-use std::{net::SocketAddr, time::Duration};
+use std::time::Duration;
 
-use crate::{engine::settings::EngineSettings, kafka::settings::KafkaSettings, worker::settings::WorkerSettings};
+use crate::{
+    admin::settings::AdminSettings, engine::settings::EngineSettings, kafka::settings::KafkaSettings,
+    telemetry::settings::LogSettings, worker::settings::WorkerSettings,
+};
 
 /// Everything `run` needs to know.
 #[derive(Debug, Clone)]
@@ -18,26 +21,4 @@ pub struct Settings {
     pub log: LogSettings,
     /// Bound on the whole shutdown.
     pub shutdown_timeout: Duration,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AdminSettings {
-    /// Everything, the mutating routes included: a loopback address.
-    pub addr: SocketAddr,
-    /// Probes and metrics alone.
-    pub probe_addr: Option<SocketAddr>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LogSettings {
-    pub format: LogFormat,
-    /// `error`, `warn`, `info`, `debug` or `trace`.
-    pub level: &'static str,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LogFormat {
-    Human,
-    /// One object per line.
-    Json,
 }

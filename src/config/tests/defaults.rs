@@ -3,12 +3,12 @@ use std::time::Duration;
 use super::{bare, keys, settings};
 use crate::{
     config::{
-        LogFormat,
         flag::Preset,
         parse::parse,
         table::{self, *},
     },
     engine::settings::{EngineSettings, Ordering, PoisonPolicy, RetrySettings, TombstonePolicy},
+    telemetry::settings::{LogFormat, LogLevel},
     worker::settings::{Target, ValueFormat},
 };
 
@@ -164,7 +164,7 @@ fn the_adapters_and_the_rest_get_the_defaults() {
     assert_eq!((worker.wait_for_model, worker.model_wait_timeout), (true, Duration::from_secs(5)));
 
     assert_eq!((settings.admin.addr.to_string().as_str(), settings.admin.probe_addr), ("127.0.0.1:9464", None));
-    assert_eq!((settings.log.format, settings.log.level), (LogFormat::Human, "info"));
+    assert_eq!((settings.log.format, settings.log.level), (LogFormat::Human, LogLevel::Info));
     assert_eq!(settings.shutdown_timeout, Duration::from_secs(25));
 }
 
@@ -305,7 +305,7 @@ fn every_flag_reaches_its_setting() {
 
     assert_eq!(settings.admin.addr.to_string(), "127.0.0.1:1");
     assert_eq!(settings.admin.probe_addr.map(|addr| addr.to_string()).as_deref(), Some("0.0.0.0:2"));
-    assert_eq!((settings.log.format, settings.log.level), (LogFormat::Json, "debug"));
+    assert_eq!((settings.log.format, settings.log.level), (LogFormat::Json, LogLevel::Debug));
     assert_eq!(settings.shutdown_timeout, ms(26_000));
 }
 
