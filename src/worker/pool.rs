@@ -11,7 +11,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::link::Link;
+use super::{in_time, link::Link};
 
 pub struct Pool {
     /// Zero keeps no connection at all.
@@ -28,7 +28,7 @@ struct Shelf {
 
 struct Idle {
     link: Link,
-    since: Instant,
+    until: Instant,
 }
 
 impl Pool {
@@ -40,7 +40,7 @@ impl Pool {
     pub async fn take(&self) -> Option<Link> {
         loop {
             let mut idle = self.shelf().idle.pop()?;
-            if idle.since.elapsed() < self.idle_max && idle.link.is_alive().await {
+            if Instant::now() < idle.until && idle.link.is_alive().await {
                 return Some(idle.link);
             }
         }
@@ -52,19 +52,21 @@ impl Pool {
             return;
         }
         let mut shelf = self.shelf();
-        shelf.idle.push(Idle { link, since: Instant::now() });
+        let until = in_time(self.idle_max);
+        shelf.idle.push(Idle { link, until });
         if !shelf.reaping {
             shelf.reaping = true;
-            drop(tokio::spawn(reap(Arc::downgrade(self), self.idle_max)));
+            drop(tokio::spawn(reap(Arc::downgrade(self), until)));
         }
     }
 
     /// Drops what is too old and says when to look again; `None` when nothing is left.
     fn close_aged(&self) -> Option<Instant> {
+        let now = Instant::now();
         let mut shelf = self.shelf();
-        let aged = shelf.idle.iter().take_while(|idle| idle.since.elapsed() >= self.idle_max).count();
+        let aged = shelf.idle.iter().take_while(|idle| idle.until <= now).count();
         let closing: Vec<_> = shelf.idle.drain(..aged).collect();
-        let next = shelf.idle.first().map(|oldest| oldest.since + self.idle_max);
+        let next = shelf.idle.first().map(|oldest| oldest.until);
         shelf.reaping = next.is_some();
         drop(shelf);
         // Closing a socket is a system call: not under the lock.
@@ -78,8 +80,7 @@ impl Pool {
     }
 }
 
-async fn reap(pool: Weak<Pool>, idle_max: Duration) {
-    let mut next = Instant::now() + idle_max;
+async fn reap(pool: Weak<Pool>, mut next: Instant) {
     loop {
         tokio::time::sleep_until(next).await;
         let Some(pool) = pool.upgrade() else { return };

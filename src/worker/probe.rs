@@ -11,7 +11,7 @@ use http_body_util::Full;
 use hyper::Request;
 use tokio::time::Instant;
 
-use super::{BadTarget, Destination, answer::one_line, link::Link, settings::WorkerSettings};
+use super::{BadTarget, Destination, answer::one_line, in_time, link::Link, settings::WorkerSettings};
 
 /// Waits between attempts: doubled from the first to the last.
 const BACKOFF_MIN: Duration = Duration::from_millis(50);
@@ -161,7 +161,7 @@ impl<F: FnMut(&Late)> Watch<F> {
     fn new(late_after: Duration, on_late: F) -> Self {
         Self {
             start: Instant::now(),
-            report_at: Instant::now() + late_after,
+            report_at: in_time(late_after),
             report_every: REPORT_EVERY_MIN,
             late: Late { step: Step::Ready, waited: Duration::ZERO, error: String::new() },
             on_late,
@@ -195,7 +195,7 @@ impl<F: FnMut(&Late)> Watch<F> {
                 Ok(output) => return output,
                 Err(_) => {
                     self.report();
-                    self.report_at = Instant::now() + self.report_every;
+                    self.report_at = in_time(self.report_every);
                     self.report_every = (self.report_every * 2).min(REPORT_EVERY_MAX);
                 }
             }

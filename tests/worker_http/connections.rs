@@ -130,6 +130,19 @@ async fn a_worker_that_takes_a_request_and_is_gone_counts_as_a_failure_not_as_aw
 }
 
 #[tokio::test]
+async fn a_worker_that_closed_an_idle_connection_and_is_gone_is_away() {
+    let mut server = ScriptedWorker::start_closing_idle(Some(Duration::from_millis(5)), |_| ok()).await;
+    let worker = worker_at(server.port);
+    call(&worker, batch(1)).await;
+    tokio::time::timeout(LONG, server.ended(1)).await.unwrap();
+    server.stop_listening().await;
+    // A yield is over once the runtime has looked at its sockets, and so has seen the close.
+    tokio::task::yield_now().await;
+    let settled = call(&worker, batch(1)).await;
+    assert_eq!((settled.answer, server.requests()), (Answer::Away, 1));
+}
+
+#[tokio::test]
 async fn half_an_answer_is_a_failure() {
     for (part, status) in [
         ("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"statuses\"", Some(200)),

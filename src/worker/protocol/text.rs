@@ -49,10 +49,10 @@ fn skip_plain_blocks(bytes: &[u8], mut at: usize) -> usize {
 const fn special_bytes(word: u64) -> u64 {
     let quote = word ^ (ONES * b'"' as u64);
     let backslash = word ^ (ONES * b'\\' as u64);
-    let below_space = word.wrapping_sub(ONES * 0x20) & !word;
-    let quotes = quote.wrapping_sub(ONES) & !quote;
-    let backslashes = backslash.wrapping_sub(ONES) & !backslash;
-    (below_space | quotes | backslashes) & HIGHS
+    let below_space = word.wrapping_sub(ONES * 0x20);
+    let quotes = quote.wrapping_sub(ONES);
+    let backslashes = backslash.wrapping_sub(ONES);
+    (below_space | quotes | backslashes) & HIGHS & !word
 }
 
 /// `text` as the inside of a JSON string, without the quotes around it.

@@ -11,9 +11,9 @@
 
 use super::text::plain_prefix;
 
-/// Nested arrays and objects a value may have. The envelope adds three, and the strictest parsers in common use stop
-/// at 128 (serde_json) or overflow their stack near 1000 (Python).
-pub const DEPTH_MAX: u32 = 100;
+/// Nested arrays and objects a value may have. The envelope adds three, and parsers in common use stop at 64 (.NET), at
+/// 128 (serde_json) or near 1000 (Python's stack).
+pub const DEPTH_MAX: u32 = 60;
 
 /// `Ok` for a JSON value with white space around it at most; otherwise the offset where it stops being one.
 pub fn check(bytes: &[u8]) -> Result<(), usize> {
@@ -28,7 +28,7 @@ type Step = Result<usize, usize>;
 
 /// The containers that are open: one bit each, set for an object, the innermost lowest.
 struct Open {
-    kinds: u128,
+    kinds: u64,
     depth: u32,
 }
 
@@ -39,7 +39,7 @@ impl Open {
             return Err(at);
         }
         self.depth += 1;
-        self.kinds = self.kinds << 1 | u128::from(object);
+        self.kinds = self.kinds << 1 | u64::from(object);
         Ok(())
     }
 

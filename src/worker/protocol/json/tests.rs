@@ -11,6 +11,7 @@ use crate::{
     engine::event::BatchId,
     record::{PartitionId, PayloadBuilder},
     time::UnixMillis,
+    worker::protocol::headers::METADATA_HEADERS_MAX,
 };
 
 type Header<'a> = (&'a [u8], Option<&'a [u8]>);
