@@ -224,7 +224,7 @@ async fn a_rebalance_at_the_end_of_a_partition_skips_nothing_and_does_not_hold_t
     Member::until_both(&mut first, &mut second, "one more each", |a, b| a.records.len() + b.records.len() >= 44).await;
     let mut numbers = [first.numbers(), second.numbers()].concat();
     numbers.sort_unstable();
-    assert_eq!(numbers, (0..44).collect::<Vec<_>>());
+    assert_eq!(numbers, (0..44).collect::<Vec<_>>(), "first: {}\nsecond: {}", first.story(), second.story());
 }
 
 #[tokio::test]
@@ -254,19 +254,23 @@ async fn a_commit_s_fate_is_told_partition_by_partition() {
     writer.fill(2, 0, 20, 10);
     let mut member = Member::join(&settings);
     member.until("20", |m| m.records.len() == 20).await;
-    use RDKafkaRespErr::{
-        RD_KAFKA_RESP_ERR_OFFSET_METADATA_TOO_LARGE as TOO_LARGE, RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS as REBALANCE,
-    };
-    for (error, name) in [(TOO_LARGE, "OFFSET_METADATA_TOO_LARGE"), (REBALANCE, "REBALANCE_IN_PROGRESS")] {
-        mock.cluster().request_errors(RDKafkaApiKey::OffsetCommit, &[error]);
+    let rebalance = RDKafkaRespErr::RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS;
+    let errors = [
+        (vec![RDKafkaRespErr::RD_KAFKA_RESP_ERR_OFFSET_METADATA_TOO_LARGE], "OFFSET_METADATA_TOO_LARGE"),
+        // Longer than anybody is patient.
+        (vec![rebalance; 1_000], "REBALANCE_IN_PROGRESS"),
+    ];
+    for (errors, name) in errors {
+        mock.cluster().request_errors(RDKafkaApiKey::OffsetCommit, &errors);
         let results = member.commit_and_wait().await;
         assert_eq!(results.len(), 2);
         assert!(results.iter().all(|r| r.outcome == CommitOutcome::Failed(name.to_owned())), "{results:?}");
+        mock.cluster().clear_request_errors(RDKafkaApiKey::OffsetCommit);
     }
     member.commit_applied().await;
-    // Retried by the client itself.
+    // The first is tried again by the client itself, the others by us.
     let again = RDKafkaRespErr::RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS;
-    mock.cluster().request_errors(RDKafkaApiKey::OffsetCommit, &[again]);
+    mock.cluster().request_errors(RDKafkaApiKey::OffsetCommit, &[again, rebalance, rebalance]);
     member.commit_applied().await;
 }
 

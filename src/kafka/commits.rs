@@ -1,7 +1,8 @@
 //! Commits on their way: one at the client at a time, each answered exactly once, partition by partition.
 //!
 //! The client's answer carries no id, only the offsets it was given, so it is recognised by them. What an error code
-//! means is decided here, in one table.
+//! means is decided here, in one table. A commit that meets a group between two generations is sent again for a moment
+//! before anybody is told: the last commit of a revoke has no later chance.
 
 use std::{
     collections::VecDeque,
@@ -20,28 +21,29 @@ use crate::{
 /// that is not answered for this long is given up, so that it cannot hold up all that follow.
 const ANSWER_WAIT: Duration = Duration::from_secs(60);
 
-/// The code in an answer for a partition that was not ours when the commit was asked for.
+/// Between attempts while the group is between two generations, and for how long there are any.
+const AGAIN_AFTER: Duration = Duration::from_millis(50);
+const AGAIN_FOR: Duration = Duration::from_secs(2);
+
+/// The code in an answer for a partition that was not ours when the commit was sent.
 const NOT_ASSIGNED: &str = "NOT_ASSIGNED";
 
 #[derive(Debug, Default)]
 pub struct Commits {
     waiting: VecDeque<Ask>,
-    in_flight: Option<InFlight>,
+    in_flight: Option<Ask>,
 }
 
 #[derive(Debug)]
-pub struct Ask {
-    pub id: CommitId,
+struct Ask {
+    id: CommitId,
     /// Each the next offset to read.
-    pub offsets: Vec<(PartitionId, i64)>,
-}
-
-#[derive(Debug)]
-struct InFlight {
-    ask: Ask,
+    offsets: Vec<(PartitionId, i64)>,
     /// Partitions that were not ours and were not sent.
     refused: Vec<CommitResult>,
-    since: Instant,
+    first_sent: Option<Instant>,
+    sent: Option<Instant>,
+    not_before: Option<Instant>,
 }
 
 /// One partition of the client's answer.
@@ -52,92 +54,118 @@ pub struct Answered {
     pub code: Code,
 }
 
+/// What has to be done next.
+#[derive(Debug)]
+pub enum Next<'a> {
+    Send(&'a [(PartitionId, i64)]),
+    Tell(Event),
+}
+
+/// What the client's answer was.
+#[derive(Debug)]
+pub enum Verdict {
+    Tell(Event),
+    /// It will be sent again.
+    Again,
+    NotOurs,
+}
+
 impl Commits {
-    pub fn push(&mut self, ask: Ask) {
-        self.waiting.push_back(ask);
+    pub fn push(&mut self, id: CommitId, offsets: Vec<(PartitionId, i64)>) {
+        self.waiting.push_back(Ask {
+            id,
+            offsets,
+            refused: Vec::new(),
+            first_sent: None,
+            sent: None,
+            not_before: None,
+        });
     }
 
-    pub fn is_in_flight(&self) -> bool {
-        self.in_flight.is_some()
+    /// Something is under way or waits for its turn.
+    pub fn is_busy(&self) -> bool {
+        self.in_flight.is_some() || !self.waiting.is_empty()
     }
 
-    /// The next commit to send, if none is under way: the offsets of the partitions that are ours. An event instead
-    /// when that leaves nothing to send.
-    pub fn next(
-        &mut self,
-        now: Instant,
-        is_ours: impl Fn(PartitionId) -> bool,
-    ) -> Option<Result<&[(PartitionId, i64)], Event>> {
+    /// What to do next, if no commit is under way: send the offsets of the partitions that are ours, or tell that none
+    /// is.
+    pub fn next(&mut self, now: Instant, is_ours: impl Fn(PartitionId) -> bool) -> Option<Next<'_>> {
         if self.in_flight.is_some() {
             return None;
         }
+        self.waiting.front().filter(|ask| ask.not_before.is_none_or(|at| now >= at))?;
         let mut ask = self.waiting.pop_front()?;
-        let mut refused = Vec::new();
-        ask.offsets.retain(|(partition, offset)| {
-            let ours = is_ours(*partition);
-            if !ours {
-                let outcome = CommitOutcome::EpochOver(NOT_ASSIGNED.to_owned());
-                refused.push(CommitResult { partition: *partition, offset: *offset, outcome });
-            }
-            ours
-        });
-        if ask.offsets.is_empty() {
-            return Some(Err(Event::Committed { id: ask.id, results: refused }));
+        for (partition, offset) in ask.offsets.extract_if(.., |(id, _)| !is_ours(*id)) {
+            let outcome = CommitOutcome::EpochOver(NOT_ASSIGNED.to_owned());
+            ask.refused.push(CommitResult { partition, offset, outcome });
         }
-        let sent = self.in_flight.insert(InFlight { ask, refused, since: now });
-        Some(Ok(&sent.ask.offsets))
+        if ask.offsets.is_empty() {
+            return Some(Next::Tell(Event::Committed { id: ask.id, results: ask.refused }));
+        }
+        ask.first_sent.get_or_insert(now);
+        ask.sent = Some(now);
+        Some(Next::Send(&self.in_flight.insert(ask).offsets))
     }
 
-    /// The client's answer: `code` for the whole, unless a partition has one of its own. `None` when it is an answer to
-    /// something else.
+    /// The client's answer: `code` for the whole, unless a partition has one of its own.
     pub fn answer(
         &mut self,
+        now: Instant,
         code: Code,
         answered: &[Answered],
         is_ours: impl Fn(PartitionId) -> bool,
-    ) -> Option<Event> {
-        let told = |id, offset| answered.iter().find(|a| a.id == id && a.offset == offset);
-        let in_flight =
-            self.in_flight.take_if(|f| f.ask.offsets.iter().all(|(id, offset)| told(*id, *offset).is_some()))?;
-        let results = in_flight.ask.offsets.iter().map(|(partition, offset)| {
-            let own = told(*partition, *offset).map_or(Code::NoError, |a| a.code);
-            let code = if own == Code::NoError { code } else { own };
-            CommitResult { partition: *partition, offset: *offset, outcome: outcome(code, is_ours(*partition)) }
+    ) -> Verdict {
+        let own_code = |id: PartitionId, offset: i64| {
+            let told = answered.iter().find(|a| a.id == id && a.offset == offset)?;
+            Some(if told.code == Code::NoError { code } else { told.code })
+        };
+        let is_answered = |ask: &mut Ask| ask.offsets.iter().all(|(id, offset)| own_code(*id, *offset).is_some());
+        let Some(mut ask) = self.in_flight.take_if(is_answered) else { return Verdict::NotOurs };
+        let codes = ask.offsets.iter().map(|(id, offset)| (*id, *offset, own_code(*id, *offset).unwrap_or(code)));
+        let codes: Vec<_> = codes.collect();
+        let patient = ask.first_sent.is_none_or(|first| now.duration_since(first) < AGAIN_FOR);
+        if patient && codes.iter().any(|(id, _, code)| is_between_generations(*code) && is_ours(*id)) {
+            ask.not_before = Some(now + AGAIN_AFTER);
+            self.waiting.push_front(ask);
+            return Verdict::Again;
+        }
+        let results = codes.into_iter().map(|(partition, offset, code)| {
+            let outcome = outcome(code, is_ours(partition));
+            CommitResult { partition, offset, outcome }
         });
-        let results = results.chain(in_flight.refused).collect();
-        Some(Event::Committed { id: in_flight.ask.id, results })
+        let results = results.chain(ask.refused).collect();
+        Verdict::Tell(Event::Committed { id: ask.id, results })
     }
 
     /// The client did not take the commit at all, or gave no answer in time.
-    pub fn fail(&mut self, code: Code, is_ours: impl Fn(PartitionId) -> bool) -> Option<Event> {
-        let in_flight = self.in_flight.as_ref()?;
-        let answered: Vec<_> =
-            in_flight.ask.offsets.iter().map(|(id, offset)| Answered { id: *id, offset: *offset, code }).collect();
-        self.answer(code, &answered, is_ours)
+    pub fn fail(&mut self, now: Instant, code: Code, is_ours: impl Fn(PartitionId) -> bool) -> Verdict {
+        let sent = self.in_flight.iter().flat_map(|ask| &ask.offsets);
+        let answered: Vec<_> = sent.map(|(id, offset)| Answered { id: *id, offset: *offset, code }).collect();
+        self.answer(now, code, &answered, is_ours)
     }
 
     pub fn is_overdue(&self, now: Instant) -> bool {
-        self.in_flight.as_ref().is_some_and(|f| now.duration_since(f.since) > ANSWER_WAIT)
+        let sent = self.in_flight.as_ref().and_then(|ask| ask.sent);
+        sent.is_some_and(|sent| now.duration_since(sent) > ANSWER_WAIT)
     }
 }
 
 /// What a code means for a partition that is (still) ours or not.
-///
-/// Three codes say that the *group* moved on and leave open whether the partition did. A partition that stays ours
-/// through the rebalance keeps its epoch, and nobody would commit for it again if nothing more of it finished: so there
-/// they mean "again with the next commit".
-pub fn outcome(code: Code, is_ours: bool) -> CommitOutcome {
+fn outcome(code: Code, is_ours: bool) -> CommitOutcome {
     match code {
         Code::NoError | Code::NoOffset => CommitOutcome::Applied,
-        Code::RebalanceInProgress | Code::IllegalGeneration | Code::StaleMemberEpoch if is_ours => {
-            CommitOutcome::Failed(name(code))
-        }
-        Code::RebalanceInProgress | Code::IllegalGeneration | Code::StaleMemberEpoch | Code::State => {
-            CommitOutcome::EpochOver(name(code))
-        }
+        Code::State => CommitOutcome::EpochOver(name(code)),
         _ if is_expulsion(code) => CommitOutcome::EpochOver(name(code)),
+        _ if is_between_generations(code) && !is_ours => CommitOutcome::EpochOver(name(code)),
         _ => CommitOutcome::Failed(name(code)),
     }
+}
+
+/// Codes that say that the *group* moves on and leave open whether the partition does. One that stays ours through the
+/// rebalance keeps its epoch, and if nothing more of it finished nobody would commit for it again: so for that one they
+/// mean "again".
+fn is_between_generations(code: Code) -> bool {
+    matches!(code, Code::RebalanceInProgress | Code::IllegalGeneration | Code::StaleMemberEpoch)
 }
 
 /// Codes that say that this member is not, or no longer, one of the group, whatever it believes.

@@ -108,12 +108,10 @@ impl<C: ConsumerContext> Reader<C> {
     }
 
     /// Takes up to `room` entries, appending them to `into`. librdkafka waits to *fill* the batch, so the one wait,
-    /// of at most `wait`, is for the first entry; the rest is what is there.
+    /// of at most `wait`, is for the first entry; the rest is what is there. The wait comes first: a look without one
+    /// would swallow a [`Queue::wake`].
     pub fn read(&mut self, into: &mut Vec<Message>, room: usize, wait: Duration) {
-        if room == 0 || self.take(into, room, Duration::ZERO) > 0 || wait.is_zero() {
-            return;
-        }
-        if self.take(into, 1, wait) == 1 && room > 1 {
+        if room > 0 && self.take(into, 1, wait) == 1 && room > 1 {
             self.take(into, room - 1, Duration::ZERO);
         }
     }

@@ -6,70 +6,72 @@ use rdkafka::{consumer::Consumer as _, error::RDKafkaErrorCode as Code};
 
 use super::{Poller, reading::next_offsets};
 use crate::{
+    engine::event::CommitId,
     kafka::{
-        commits::{self, Answered, Ask},
+        commits::{self, Answered, Next, Verdict},
         ffi,
         stash::Polled,
     },
+    record::PartitionId,
     runtime::SourceNote,
 };
 
 impl Poller {
-    pub(super) fn commit(&mut self, ask: Ask) {
-        self.commits.push(ask);
+    pub(super) fn commit(&mut self, id: CommitId, offsets: Vec<(PartitionId, i64)>) {
+        self.commits.push(id, offsets);
         self.send_commits();
     }
 
-    fn send_commits(&mut self) {
+    /// Sends the next commit, or the same again if it is time.
+    pub(super) fn send_commits(&mut self) {
         let now = Instant::now();
         while let Some(next) = self.commits.next(now, |id| self.partitions.is_ours(id)) {
-            let failed = match next {
-                Ok(offsets) => {
+            match next {
+                Next::Tell(event) => self.outbox.push(event),
+                Next::Send(offsets) => {
                     let list = self.partitions.list_at(offsets.iter().copied());
-                    ffi::commit(&self.main, &list).err()
+                    if let Err(code) = ffi::commit(&self.main, &list) {
+                        let verdict = self.commits.fail(now, code, |id| self.partitions.is_ours(id));
+                        self.conclude(verdict);
+                    }
                 }
-                Err(answered) => {
-                    self.outbox.push(answered);
-                    continue;
-                }
-            };
-            if let Some(code) = failed
-                && let Some(event) = self.commits.fail(code, |id| self.partitions.is_assigned(id))
-            {
-                self.outbox.push(event);
             }
         }
     }
 
+    /// Whether the answer was to a commit of ours.
+    fn conclude(&mut self, verdict: Verdict) -> bool {
+        match verdict {
+            Verdict::Tell(event) => self.outbox.push(event),
+            Verdict::Again => {}
+            Verdict::NotOurs => return false,
+        }
+        true
+    }
+
     pub(super) fn on_committed(&mut self, code: Code, offsets: &[(String, i32, i64, Code)]) {
-        let answered: Vec<_> = offsets
-            .iter()
-            .filter_map(|(topic, number, offset, code)| {
-                Some(Answered { id: self.partitions.find(topic, *number)?, offset: *offset, code: *code })
-            })
-            .collect();
-        match self.commits.answer(code, &answered, |id| self.partitions.is_assigned(id)) {
-            Some(event) => self.outbox.push(event),
-            // The client's own timer's.
-            None if !matches!(code, Code::NoError | Code::NoOffset) => {
-                let text = "the client's own commit failed".to_owned();
-                self.outbox.note(SourceNote::ClientError { code: commits::name(code), text });
-            }
-            None => {}
+        let answered = offsets.iter().filter_map(|(topic, number, offset, code)| {
+            Some(Answered { id: self.partitions.find(topic, *number)?, offset: *offset, code: *code })
+        });
+        let answered: Vec<_> = answered.collect();
+        let verdict = self.commits.answer(Instant::now(), code, &answered, |id| self.partitions.is_ours(id));
+        if !self.conclude(verdict) && !matches!(code, Code::NoError | Code::NoOffset) {
+            let text = "the client's own commit failed".to_owned();
+            self.outbox.note(SourceNote::ClientError { code: commits::name(code), text });
         }
         // While a revoke is drained the client may not notice, or not say, that it was thrown out of the group.
-        let codes = answered.iter().map(|a| a.code).chain([code]);
-        if codes.into_iter().any(|code| commits::is_expulsion(code) || code == Code::IllegalGeneration) {
+        if answered.iter().map(|a| a.code).chain([code]).any(commits::is_expulsion) {
             self.lose_revoked();
         }
         self.send_commits();
     }
 
-    pub(super) fn give_up_commit(&mut self, now: Instant) {
+    pub(super) fn keep_commits_moving(&mut self, now: Instant) {
         if self.commits.is_overdue(now) {
-            if let Some(event) = self.commits.fail(Code::OperationTimedOut, |id| self.partitions.is_assigned(id)) {
-                self.outbox.push(event);
-            }
+            let verdict = self.commits.fail(now, Code::OperationTimedOut, |id| self.partitions.is_ours(id));
+            self.conclude(verdict);
+        }
+        if self.commits.is_busy() {
             self.send_commits();
         }
     }

@@ -203,7 +203,7 @@ impl Poller {
             Request::Join => self.join(),
             Request::Engine(Command::Leave) => self.leave(),
             Request::Engine(Command::Grant { records, bytes }) => self.stash.grant(records, bytes),
-            Request::Engine(Command::Commit { id, offsets }) => self.commit(commits::Ask { id, offsets }),
+            Request::Engine(Command::Commit { id, offsets }) => self.commit(id, offsets),
             Request::Engine(Command::Pause(ids)) => self.pause(&ids),
             Request::Engine(Command::Resume(ids)) => self.resume(&ids),
             Request::Engine(Command::Repair(id)) => self.repair(id),
@@ -260,7 +260,7 @@ impl Poller {
     fn keep_up(&mut self, now: Instant) {
         self.check_lost();
         self.place_again(now);
-        self.give_up_commit(now);
+        self.keep_commits_moving(now);
         self.take_answers();
         if now >= self.progress_at {
             self.progress_at = now + progress::EVERY;
@@ -273,7 +273,7 @@ impl Poller {
     }
 
     fn wait_for_work(&mut self, now: Instant) {
-        let due = self.revoke.is_some() || self.commits.is_in_flight() || self.place_again_at.is_some();
+        let due = self.revoke.is_some() || self.commits.is_busy() || self.place_again_at.is_some();
         let wait = if due || !self.outbox.is_empty() { BUSY_WAIT } else { IDLE_WAIT };
         match self.phase {
             Phase::Running if self.stash.room() > 0 => self.read(wait, now),

@@ -166,6 +166,15 @@ impl Member {
         self.notes.iter().filter_map(resumed).collect()
     }
 
+    /// What happened so far, for a failed assertion.
+    pub fn story(&self) -> String {
+        let records: Vec<_> = self.records.iter().map(|r| (r.number, r.offset)).collect();
+        let Self { owned, next, ends, revoked, committed, notes, .. } = self;
+        format!(
+            "owned {owned:?}\nnext {next:?}\nends {ends:?}\nrevoked {revoked:?}\ncommitted {committed:?}\nnotes {notes:?}\nrecords {records:?}"
+        )
+    }
+
     fn take(&mut self, event: SourceEvent) {
         match event {
             SourceEvent::Engine(event) => self.take_event(event),
