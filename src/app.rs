@@ -8,7 +8,7 @@ use std::{process::ExitCode, sync::Arc, time::Duration};
 
 use crate::{
     admin::{
-        Admin, Bound, Context, PollPulse, Silence,
+        Admin, Bound, Context, PollPulse, Silence, leave,
         readiness::{Phase, Readiness, Wish},
     },
     config::{Loaded, Settings},
@@ -43,8 +43,16 @@ pub fn run(loaded: Loaded) -> ExitCode {
 /// What a running sidecar lets its own process see.
 pub struct Inside {
     pub handle: DriverHandle,
-    pub readiness: Readiness,
     pub readout: Readout,
+    readiness: Readiness,
+    shutdown_timeout: Duration,
+}
+
+impl Inside {
+    /// The same as SIGTERM.
+    pub fn stop(&self) {
+        leave(&self.readiness, &self.handle, self.shutdown_timeout, Wish::Shutdown);
+    }
 }
 
 /// Runs the sidecar until it is told to stop. `watch` runs beside it, on the admin thread.
@@ -83,7 +91,12 @@ where
     };
     let admin = Bound::new(&settings.admin)?.serve(context.clone())?;
     heed(&admin, &readiness, &driver, settings.shutdown_timeout);
-    admin.runtime().spawn(watch(Inside { handle: driver, readiness: readiness.clone(), readout }));
+    admin.runtime().spawn(watch(Inside {
+        handle: driver,
+        readout,
+        readiness: readiness.clone(),
+        shutdown_timeout: settings.shutdown_timeout,
+    }));
     tracing::info!(
         target: "sluicegate", event = "started", version = crate::admin::VERSION, admin = %admin.addr(),
         topics = ?settings.kafka.topics, group = settings.kafka.group_id, worker = %settings.worker.target,

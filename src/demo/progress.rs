@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{burst::RECORDS, worker::DemoWorker};
-use crate::{admin::readiness::Wish, app::Inside, engine::snapshot::Snapshot, say};
+use crate::{app::Inside, engine::snapshot::Snapshot, say};
 
 const EVERY: Duration = Duration::from_millis(500);
 
@@ -40,7 +40,7 @@ impl Progress {
             say::print(&self.line(&snapshot, sums));
             let accounted = self.worker.delivered() as u64 + sums.expired + sums.dead_lettered + sums.skipped;
             if accounted >= u64::from(RECORDS) && snapshot.in_flight.batches == 0 {
-                return inside.readiness.wish(Wish::Shutdown);
+                return inside.stop();
             }
         }
     }

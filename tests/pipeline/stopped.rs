@@ -11,7 +11,8 @@ fn sigterm_under_load_leaves_within_five_seconds_with_everything_delivered_commi
     let (status, took) = sidecar.stop();
     assert_eq!(status.code(), Some(0));
     assert!(took < Duration::from_secs(5), "{took:?}");
-    let (delivered, committed) = (stage.worker.books().distinct() as i64, stage.committed().iter().sum::<i64>());
+    let delivered = stage.worker.books().distinct() as i64;
+    let committed: i64 = stage.committed().iter().sum();
     assert_eq!(committed, delivered);
 
     stage.worker.behave(Behaviour::instant());

@@ -132,12 +132,18 @@ impl LedgerWorker {
         *self.inner.behaviour.lock().unwrap() = behaviour;
     }
 
+    /// The books, locked: look, and let go before the next look.
     pub fn books(&self) -> MutexGuard<'_, Books> {
         self.inner.books.lock().unwrap()
     }
 }
 
+/// In a task of its own: a worker finishes what it began, whether its caller is still there or not.
 async fn predict(State(inner): State<Arc<Inner>>, body: Bytes) -> impl IntoResponse {
+    tokio::spawn(work(inner, body)).await.unwrap()
+}
+
+async fn work(inner: Arc<Inner>, body: Bytes) -> (StatusCode, String) {
     let envelope: Envelope = match serde_json::from_slice(&body) {
         Ok(envelope) => envelope,
         Err(error) => return (StatusCode::IM_A_TEAPOT, error.to_string()),
