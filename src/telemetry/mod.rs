@@ -52,9 +52,14 @@ pub fn start(queue_records_max: Option<u32>) -> Result<(Telemetry, Readout), met
 }
 
 impl Readout {
+    /// What was counted so far, in the Prometheus text format: the part of `/metrics` that needs nobody to answer.
+    pub fn counters(&self) -> String {
+        self.recorder.render()
+    }
+
     /// The whole page of `/metrics`.
     pub fn metrics(&self, standing: &Standing<'_>) -> String {
-        let mut page = self.recorder.render();
+        let mut page = self.counters();
         exposition::write(&mut page, standing);
         page
     }
