@@ -17,6 +17,7 @@ use super::{
     routes::{self, WAIT_MAX},
     settings::AdminSettings,
 };
+use crate::time::Instant;
 
 /// How often observations are sorted and the log's limit is settled.
 const UPKEEP: Duration = Duration::from_secs(1);
@@ -123,6 +124,7 @@ async fn run(
     mut stopped: watch::Receiver<bool>,
 ) {
     let upkeep = tokio::spawn(upkeep(context.clone()));
+    let readout = context.readout.clone();
     let mut servers = tokio::task::JoinSet::new();
     servers.spawn(answer(Bounded::new(admin, ADMIN_IDLE_MAX), routes::admin(context.clone()), stopped.clone()));
     if let Some(probe) = probe {
@@ -132,6 +134,8 @@ async fn run(
     let _ = stopped.wait_for(|stop| *stop).await;
     let _ = tokio::time::timeout(LAST_ANSWERS, async { while servers.join_next().await.is_some() {} }).await;
     upkeep.abort();
+    // Nothing more is coming: what was left out of the log so far is all there will be.
+    readout.upkeep(Instant(u64::MAX));
 }
 
 async fn answer(listener: Bounded, router: Router, mut stopped: watch::Receiver<bool>) {
