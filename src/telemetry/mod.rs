@@ -52,16 +52,16 @@ pub fn start(queue_records_max: Option<u32>) -> Result<(Telemetry, Readout), met
 }
 
 impl Readout {
-    /// What was counted so far, in the Prometheus text format: the part of `/metrics` that needs nobody to answer.
-    pub fn counters(&self) -> String {
-        self.recorder.render()
-    }
-
     /// The whole page of `/metrics`.
     pub fn metrics(&self, standing: &Standing<'_>) -> String {
-        let mut page = self.counters();
+        let mut page = self.recorder.render();
         exposition::write(&mut page, standing);
         page
+    }
+
+    /// The counters and histograms alone, in the same form.
+    pub fn counters(&self) -> String {
+        self.recorder.render()
     }
 
     pub fn last_errors(&self) -> Vec<LastError> {
