@@ -4,6 +4,7 @@
 //! starting ──worker answers──▶ joining ──first assignment──▶ running ──signal, POST /drain──▶ draining ──left──▶ stopped
 //! ```
 //! `app` says when the engine runs ([`Phase::Joining`]); everything after that is read off the facts by [`Watched`].
+//! A drain that comes before that is a [`Wish`] that `app` finds and heeds.
 //! The first SIGTERM or SIGINT drains and ends, the second ends at once. docs/OPERATIONS.md has the table of codes.
 
 use std::{
@@ -54,6 +55,12 @@ impl Exit {
             Self::DrainTimedOut => 75,
             Self::Interrupted(signal) => 128 + signal.number(),
         }
+    }
+}
+
+impl From<Exit> for std::process::ExitCode {
+    fn from(exit: Exit) -> Self {
+        u8::try_from(exit.code()).map_or(Self::FAILURE, Self::from)
     }
 }
 

@@ -3,7 +3,7 @@
 //! Three checks, each enough to keep one kind of stranger out: the peer is on loopback; `Host` is a loopback name
 //! (against DNS rebinding); `Origin`, which browsers add and others do not, is one too.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 use axum::{
     Json,
@@ -11,6 +11,8 @@ use axum::{
     http::{StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
+
+use super::listener::Peer;
 
 /// A request that may change something.
 #[derive(Debug)]
@@ -31,8 +33,8 @@ impl<S: Sync> FromRequestParts<S> for Trusted {
 }
 
 fn objection(parts: &Parts) -> Option<&'static str> {
-    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-    if !peer.is_some_and(|peer| peer.0.ip().to_canonical().is_loopback()) {
+    let peer = parts.extensions.get::<ConnectInfo<Peer>>();
+    if !peer.is_some_and(|peer| peer.0.0.ip().to_canonical().is_loopback()) {
         return Some("only from this machine");
     }
     let authority = parts.uri.authority().map(ToString::to_string);
@@ -79,7 +81,25 @@ fn is_loopback(authority: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use axum::http::Request;
+
     use super::*;
+
+    #[test]
+    fn a_peer_from_elsewhere_is_a_stranger_whatever_it_calls_itself() {
+        let asked_by = |peer: &str| {
+            let request = Request::post("/drain").header(header::HOST, "localhost").body(()).unwrap();
+            let mut parts = request.into_parts().0;
+            parts.extensions.insert(ConnectInfo(Peer(peer.parse().unwrap())));
+            objection(&parts)
+        };
+        assert_eq!(asked_by("127.0.0.1:5"), None);
+        assert_eq!(asked_by("[::1]:5"), None);
+        assert_eq!(asked_by("[::ffff:127.0.0.1]:5"), None);
+        assert_eq!(asked_by("10.1.2.3:5"), Some("only from this machine"));
+        let unknown = Request::post("/drain").header(header::HOST, "localhost").body(()).unwrap().into_parts().0;
+        assert_eq!(objection(&unknown), Some("only from this machine"));
+    }
 
     #[test]
     fn only_loopback_names_pass() {

@@ -7,6 +7,7 @@ mod console;
 mod context;
 mod guard;
 mod health;
+mod listener;
 pub mod readiness;
 mod routes;
 mod server;

@@ -11,10 +11,20 @@ use std::{
 use axum::Router;
 use tokio::{runtime::Handle, sync::watch};
 
-use super::{context::Context, routes, settings::AdminSettings};
+use super::{
+    context::Context,
+    listener::{Bounded, Peer},
+    routes::{self, WAIT_MAX},
+    settings::AdminSettings,
+};
+use crate::time::Instant;
 
 /// How often observations are sorted and the log's limit is settled.
 const UPKEEP: Duration = Duration::from_secs(1);
+/// Silence on a connection that may come from anywhere.
+const PROBE_IDLE_MAX: Duration = Duration::from_secs(15);
+/// Silence on a connection of this machine, where a drain may be waited for.
+const ADMIN_IDLE_MAX: Duration = WAIT_MAX.saturating_add(Duration::from_secs(30));
 /// How long answers that are under way may take when the thread ends.
 const LAST_ANSWERS: Duration = Duration::from_millis(500);
 
@@ -114,19 +124,22 @@ async fn run(
     mut stopped: watch::Receiver<bool>,
 ) {
     let upkeep = tokio::spawn(upkeep(context.clone()));
+    let readout = context.readout.clone();
     let mut servers = tokio::task::JoinSet::new();
-    servers.spawn(answer(admin, routes::admin(context.clone()), stopped.clone()));
+    servers.spawn(answer(Bounded::new(admin, ADMIN_IDLE_MAX), routes::admin(context.clone()), stopped.clone()));
     if let Some(probe) = probe {
-        servers.spawn(answer(probe, routes::probes(context), stopped.clone()));
+        servers.spawn(answer(Bounded::new(probe, PROBE_IDLE_MAX), routes::probes(context), stopped.clone()));
     }
     // Gone without having said so is stopped too.
     let _ = stopped.wait_for(|stop| *stop).await;
     let _ = tokio::time::timeout(LAST_ANSWERS, async { while servers.join_next().await.is_some() {} }).await;
     upkeep.abort();
+    // Nothing more is coming: what was left out of the log so far is all there will be.
+    readout.upkeep(Instant(u64::MAX));
 }
 
-async fn answer(listener: tokio::net::TcpListener, router: Router, mut stopped: watch::Receiver<bool>) {
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+async fn answer(listener: Bounded, router: Router, mut stopped: watch::Receiver<bool>) {
+    let service = router.into_make_service_with_connect_info::<Peer>();
     let stop = async move {
         let _ = stopped.wait_for(|stop| *stop).await;
     };

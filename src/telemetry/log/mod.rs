@@ -27,7 +27,7 @@ use super::settings::{LogFormat, LogLevel, LogSettings};
 /// The value of `service` in every line.
 pub const SERVICE: &str = "sluicegate";
 /// Whose events follow the level.
-const OURS: [&str; 3] = ["sluicegate", "librdkafka", "rdkafka"];
+const OURS: [&str; 2] = ["sluicegate", "librdkafka"];
 
 /// Changes how much is said, from any thread.
 #[derive(Debug, Clone)]
