@@ -157,6 +157,20 @@ async fn a_record_behind_a_partition_end_is_not_skipped_by_a_pause() {
 }
 
 #[tokio::test]
+async fn a_resume_at_the_end_of_a_partition_is_not_timed_until_the_next_record_happens_to_come() {
+    let (_mock, writer, settings) = start(1);
+    let mut member = Member::join(&settings);
+    member.until("the end", |m| m.ends.len() == 1).await;
+    member.source.perform(Command::Pause(member.ids()));
+    member.source.perform(Command::Resume(member.ids()));
+    member.until("the end again", |m| m.ends_told == 2).await;
+    writer.fill(1, 0, 1, 10);
+    member.until("a record", |m| m.records.len() == 1).await;
+    member.commit_and_wait().await;
+    assert!(member.resumed().is_empty());
+}
+
+#[tokio::test]
 async fn a_repair_moves_nothing() {
     let (_mock, writer, settings) = start(1);
     writer.fill(1, 0, 3_000, 100);
