@@ -143,6 +143,31 @@ async fn two_members_share_under_load_and_hand_over_without_loss_or_repetition()
 }
 
 #[tokio::test]
+async fn a_revoke_is_held_for_as_long_as_it_takes_and_its_last_commit_is_taken() {
+    let (_broker, writer, settings) = start("hold", 4).await;
+    writer.fill(4, 0, 400, 10);
+    let mut first = Member::join(&settings);
+    first.until("all", |m| m.records.len() == 400 && m.ends.len() == 4).await;
+    first.releases = false;
+    let mut second = Member::join(&settings);
+    Member::until_both(&mut first, &mut second, "a revoke", |a, _| !a.revoked.is_empty()).await;
+    let (revoked, lost) = first.revoked[0].clone();
+    assert!(!lost && revoked.len() == 2, "{revoked:?}");
+    let started = Instant::now();
+    while started.elapsed() < Duration::from_secs(3) {
+        first.commit_applied().await;
+        second.run_for(Duration::from_millis(100)).await;
+        assert!(second.owned.is_empty(), "nothing goes over before the release");
+    }
+    first.releases = true;
+    first.release();
+    Member::until_both(&mut first, &mut second, "two each", |a, b| a.owned.len() == 2 && b.owned.len() == 2).await;
+    writer.fill(4, 400, 40, 10);
+    Member::until_both(&mut first, &mut second, "the rest", |a, b| a.records.len() + b.records.len() >= 440).await;
+    assert_eq!(all_numbers(&[&first, &second]), (0..440).collect::<Vec<_>>(), "nothing twice, nothing missing");
+}
+
+#[tokio::test]
 async fn a_rebalance_at_the_end_of_a_partition_skips_nothing_and_holds_nothing_up() {
     let (_broker, writer, settings) = start("edge", 4).await;
     writer.fill(4, 0, 40, 10);

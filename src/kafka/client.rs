@@ -45,7 +45,6 @@ pub const OWNED: &[(&str, &str)] = &[
     ("fetch.queue.backoff.ms", "has a flag of its own"),
     ("queued.max.messages.kbytes", "has a flag of its own"),
     ("queued.min.messages", "has a flag of its own"),
-    ("go.", "belongs to another client"),
 ];
 
 /// `fetch.queue.backoff.ms` beyond this halves the rate or worse.

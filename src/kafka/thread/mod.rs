@@ -14,16 +14,17 @@ mod pausing;
 mod progress;
 mod reading;
 mod rebalance;
+mod waker;
 
 use std::{
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         mpsc::{Receiver, RecvTimeoutError, TryRecvError},
     },
     time::{Duration, Instant},
 };
 
-use rdkafka::{consumer::Consumer as _, topic_partition_list::Offset};
+use rdkafka::{Message as _, consumer::Consumer as _, topic_partition_list::Offset};
 
 use crate::{
     engine::event::Command,
@@ -41,6 +42,8 @@ use crate::{
     },
     runtime::SourceNote,
 };
+
+pub use waker::Waker;
 
 /// The consumer's own queue is polled at least this often while records flow.
 const POLL_EVERY: Duration = Duration::from_millis(2);
@@ -60,27 +63,6 @@ pub enum Request {
     /// Subscribe.
     Join,
     Engine(Command),
-}
-
-/// Ends the thread's wait. Closed by the thread before the client goes, so that the client is never dropped by whoever
-/// happens to wake it.
-#[derive(Clone)]
-pub struct Waker(Arc<Mutex<Option<Arc<Queue<Context>>>>>);
-
-impl Waker {
-    pub fn new(queue: Arc<Queue<Context>>) -> Self {
-        Self(Arc::new(Mutex::new(Some(queue))))
-    }
-
-    pub fn wake(&self) {
-        if let Some(queue) = &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
-            queue.wake();
-        }
-    }
-
-    fn close(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-    }
 }
 
 /// What the thread starts with.
@@ -222,13 +204,19 @@ impl Poller {
     fn poll_client(&mut self, now: Instant) {
         self.polled_at = now;
         self.heartbeat.beat(now);
+        let mut strays = Vec::new();
         for _ in 0..EVENTS_PER_POLL {
-            // What it returns besides is told to the context too, except a record, and no record can come this way:
-            // every partition is forwarded to our queue before it is assigned.
-            drop(self.consumer.poll(Duration::ZERO));
+            // Errors are told to the context as well.
+            if let Some(Ok(record)) = self.consumer.poll(Duration::ZERO) {
+                strays.push((record.topic().to_owned(), record.partition()));
+            }
             if self.main.is_empty() {
                 break;
             }
+        }
+        strays.dedup();
+        for (topic, number) in strays {
+            self.fetch_again(&topic, number);
         }
         for notice in self.consumer.context().take() {
             match notice {

@@ -117,6 +117,16 @@ impl Poller {
         self.place(&[id]);
     }
 
+    /// A record came out of the consumer's own queue. None should: every partition is forwarded before it is assigned.
+    /// It would take the client to have made the partition anew behind our back (a topic deleted and created again).
+    pub(super) fn fetch_again(&mut self, topic: &str, number: i32) {
+        let Some(id) = self.partitions.find(topic, number).filter(|id| self.partitions.is_assigned(*id)) else {
+            return;
+        };
+        self.reader.queue().adopt(topic, number);
+        self.repair(id);
+    }
+
     /// Puts the client to our positions. Nothing read before this is believed any more, and nothing of a partition is
     /// until it has worked.
     pub(super) fn place(&mut self, ids: &[PartitionId]) {

@@ -53,11 +53,14 @@ impl super::Poller {
                 }
                 let payload = message.payload();
                 let record = Record::new(id, number, message.offset(), message.timestamp(), payload);
-                self.record_bytes += (record.charge() as f64 - self.record_bytes) * MEAN_WEIGHT;
+                let (charge, first) = (record.charge() as f64, self.record_bytes == 0.0);
+                self.record_bytes += (charge - self.record_bytes) * if first { 1.0 } else { MEAN_WEIGHT };
                 self.stash.push_record(record);
             }
             Kind::End => {
                 slot.taken = Some(message.offset());
+                // Nothing was waiting to come first.
+                slot.resumed_at = None;
                 slot.heard_at = Some(now);
                 self.stash.push_end(PartitionEnd { partition: id, offset: message.offset() });
             }

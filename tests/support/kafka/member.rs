@@ -33,6 +33,8 @@ pub struct Member {
     /// The next offset due, by partition, in this epoch.
     pub next: BTreeMap<PartitionId, i64>,
     pub ends: BTreeMap<PartitionId, i64>,
+    /// How often an end was told.
+    pub ends_told: usize,
     pub revoked: Vec<(Vec<PartitionId>, bool)>,
     held: BTreeSet<PartitionId>,
     releasing: Option<CommitId>,
@@ -58,6 +60,7 @@ impl Member {
             records: Vec::new(),
             next: BTreeMap::new(),
             ends: BTreeMap::new(),
+            ends_told: 0,
             revoked: Vec::new(),
             held: BTreeSet::new(),
             releasing: None,
@@ -195,6 +198,7 @@ impl Member {
             Event::Revoked { partitions, lost } => self.take_revoked(partitions, lost),
             Event::Polled { records, ends } => {
                 self.take_records(records);
+                self.ends_told += ends.len();
                 for end in ends {
                     assert!(self.owned.contains_key(&end.partition), "the end of a partition that is not ours");
                     let next = self.next.entry(end.partition).or_insert(end.offset);
