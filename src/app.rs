@@ -60,14 +60,11 @@ pub fn serve<W>(settings: Settings, watch: impl FnOnce(Inside) -> W) -> ExitCode
 where
     W: Future<Output = ()> + Send + 'static,
 {
-    let exit = match try_serve(settings, watch) {
-        Ok(exit) => exit,
-        Err(error) => {
-            complain(&error);
-            Exit::Fatal
-        }
-    };
-    ExitCode::from(u8::try_from(exit.code()).unwrap_or(1))
+    let exit = try_serve(settings, watch).unwrap_or_else(|error| {
+        complain(&error);
+        Exit::Fatal
+    });
+    exit.into()
 }
 
 fn try_serve<W>(settings: Settings, watch: impl FnOnce(Inside) -> W) -> Result<Exit, Failure>
@@ -89,7 +86,14 @@ where
         drain_timeout: settings.shutdown_timeout,
         silence: Silence::default(),
     };
-    let admin = Bound::new(&settings.admin)?.serve(context.clone())?;
+    let bound = match Bound::new(&settings.admin) {
+        Ok(bound) => bound,
+        Err(error) => {
+            complain(&error);
+            return Ok(Exit::BadConfiguration);
+        }
+    };
+    let admin = bound.serve(context.clone())?;
     heed(&admin, &readiness, &driver, settings.shutdown_timeout);
     admin.runtime().spawn(watch(Inside {
         handle: driver,

@@ -28,7 +28,7 @@ pub enum Event {
     Committed { id: CommitId, results: Vec<CommitResult> },
     /// The answer to [`Action::DeadLetter`]; the letter comes back either way.
     DeadLettered(DeadLettered),
-    /// The source has left the group: the answer to [`Action::Leave`].
+    /// The source has left the group: the answer to [`Command::Leave`].
     Left,
     /// A moment the engine asked for with [`next_wake`](crate::engine::Engine::next_wake).
     Wake,

@@ -1,15 +1,12 @@
 //! The OAUTHBEARER token: whatever the file holds each time the client asks. Who writes the file (a projected service
 //! account token, an agent) is none of our business, and the token is never logged.
 
-use std::{
-    error::Error,
-    fs,
-    path::Path,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::{error::Error, fs, path::Path};
 
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use rdkafka::client::OAuthToken;
+
+use crate::runtime::clock::system_wall;
 
 /// How long a token that does not say is taken to be good for. The client asks again well before it is over.
 const DEFAULT_LIFETIME_MS: i64 = 5 * 60 * 1000;
@@ -21,8 +18,7 @@ const DEFAULT_PRINCIPAL: &str = "sluicegate";
 pub fn token(file: Option<&Path>) -> Result<OAuthToken, Box<dyn Error>> {
     let file = file.ok_or("no token file is set")?;
     let text = fs::read_to_string(file).map_err(|e| format!("cannot read the token file {}: {e}", file.display()))?;
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    parse(text.trim(), i64::try_from(now.as_millis()).unwrap_or(i64::MAX))
+    parse(text.trim(), system_wall().0)
 }
 
 fn parse(token: &str, now_ms: i64) -> Result<OAuthToken, Box<dyn Error>> {

@@ -15,10 +15,7 @@ mod request;
 pub mod settings;
 mod stream;
 
-use std::{
-    sync::Arc,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
@@ -26,7 +23,7 @@ pub use self::request::{BATCH_ID, BadTarget, Destination, REMAINING_MS};
 use self::{call::Caller, settings::WorkerSettings};
 use crate::{
     engine::event::{Batch, Settled},
-    runtime::Worker,
+    runtime::{Worker, clock::system_wall},
     time::UnixMillis,
 };
 
@@ -61,11 +58,6 @@ impl Worker for HttpWorker {
         let caller = self.caller.clone();
         async move { caller.call(batch).await }
     }
-}
-
-fn system_wall() -> UnixMillis {
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    UnixMillis(i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX))
 }
 
 /// `by` from now, or as good as never when that is off the clock.

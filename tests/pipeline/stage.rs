@@ -2,7 +2,7 @@
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 
 use rdkafka::message::{Header, OwnedHeaders};
@@ -125,5 +125,5 @@ fn create(kafka: &RealKafka, topic: &str, partitions: i32) {
 }
 
 pub fn wall_ms() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64
+    sluicegate::runtime::clock::system_wall().0
 }

@@ -5,7 +5,7 @@ use std::{
     collections::BTreeMap,
     net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard},
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 
 use axum::{Router, body::Bytes, extract::State, http::StatusCode, response::IntoResponse, routing::post};
@@ -42,10 +42,12 @@ pub enum Reply {
     Body(String),
 }
 
+type Replies = Box<dyn Fn(&[Entry]) -> Reply + Send>;
+
 /// How the worker behaves; replaceable while it runs.
 pub struct Behaviour {
     pub delay: Duration,
-    pub reply: Box<dyn Fn(&[Entry]) -> Reply + Send>,
+    pub reply: Replies,
 }
 
 impl Behaviour {
@@ -172,7 +174,7 @@ async fn work(inner: Arc<Inner>, body: Bytes) -> (StatusCode, String) {
 }
 
 fn arrive(books: &mut Books, envelope: &Envelope) {
-    let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64;
+    let wall = sluicegate::runtime::clock::system_wall().0;
     books.requests += 1;
     books.entries += envelope.entries.len() as u64;
     books.batch_max = books.batch_max.max(envelope.entries.len());

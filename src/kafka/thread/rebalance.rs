@@ -54,10 +54,8 @@ impl Poller {
         if let Err(error) = self.assign(&listed.list) {
             return self.fail(format!("the client does not take its assignment: {error}"));
         }
-        // The cooperative protocol ends a rebalance with an assignment that may well be empty.
-        if !assigned.is_empty() {
-            self.outbox.push(Event::Assigned(assigned));
-        }
+        // Empty or not: a member that is given nothing has joined all the same.
+        self.outbox.push(Event::Assigned(assigned));
         self.settle_pauses();
         self.place(&retained);
     }
