@@ -4,6 +4,8 @@
 //! [`Engine::step`]; the checker sees both sides of every step. A process may die and start again within a run: the
 //! engine is then a new one, and only the broker remembers.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use crate::{
     engine::{
         Effects, Engine,
@@ -287,7 +289,10 @@ impl<'a> World<'a> {
         let now = self.now();
         self.trace_event(&event);
         self.checker.before(now, &event, &self.broker);
-        engine.step(now, event, &mut self.effects);
+        let effects = &mut self.effects;
+        if catch_unwind(AssertUnwindSafe(|| engine.step(now, event, effects))).is_err() {
+            return self.checker.violate(now.mono, Promise::Engine, "the engine panicked");
+        }
         let injected = self.tamper.alter(now, &mut self.effects.actions);
         self.check_and_perform(now, &engine);
         for event in injected {

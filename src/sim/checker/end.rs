@@ -5,7 +5,7 @@ use crate::{
     record::PartitionId,
     sim::{
         broker::{Broker, log::Log},
-        checker::{Checker, Promise, name},
+        checker::{Checker, Promise, book::Owned, name},
     },
     time::Now,
 };
@@ -15,7 +15,8 @@ impl Checker {
     pub fn is_drained(&self, broker: &Broker) -> bool {
         broker.ids().all(|id| {
             let Some(log) = broker.log(id) else { return true };
-            let stopped = self.books[id.index()].stopped;
+            let book = &self.books[id.index()];
+            let stopped = book.stopped && book.owned == Owned::Active;
             stopped || log.end() == 0 || broker.committed(id) == Some(log.end())
         })
     }

@@ -322,8 +322,7 @@ impl Checker {
             self.let_go(*id, log);
             let book = &mut self.books[id.index()];
             if lost {
-                book.owned = Owned::No;
-                book.release_due = None;
+                (book.owned, book.release_due, book.stopped) = (Owned::No, None, false);
             } else if book.owned == Owned::Active {
                 book.owned = Owned::Draining;
                 book.release_due = Some(now.mono + self.settings.revoke_drain + GRACE);
@@ -340,8 +339,8 @@ impl Checker {
                 && let Some(log) = broker.log(*id)
             {
                 self.let_go(*id, log);
-                self.books[id.index()].owned = Owned::No;
-                self.books[id.index()].release_due = None;
+                let book = &mut self.books[id.index()];
+                (book.owned, book.release_due, book.stopped) = (Owned::No, None, false);
             }
         }
     }
@@ -377,7 +376,7 @@ impl Checker {
                 self.let_go(id, log);
             }
             let book = &mut self.books[id.index()];
-            (book.owned, book.release_due) = (Owned::No, None);
+            (book.owned, book.release_due, book.stopped) = (Owned::No, None, false);
         }
         self.out.clear();
         (self.commit, self.gate, self.leave_due) = (None, None, None);
