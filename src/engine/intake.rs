@@ -6,6 +6,7 @@ use crate::{
     engine::{
         Effects, Engine,
         admission::{self, Deadline, Verdict},
+        assignment::{Partition, Phase},
         event::{Assignment, CommitId, CommitResult, PartitionEnd},
         fact::{Fact, Stage},
         ledger::LedgerError,
@@ -39,7 +40,9 @@ impl Engine {
             self.admit(now, record, out);
         }
         for end in ends {
-            if let Some(partition) = self.partitions.get_mut(end.partition) {
+            // Where records are not taken in any more, an end may lie behind records that were refused: it says nothing.
+            let takes_in = |p: &&mut Partition| p.phase == Phase::Active && !p.pauses.stopped && self.drain.is_none();
+            if let Some(partition) = self.partitions.get_mut(end.partition).filter(takes_in) {
                 partition.end = partition.end.max(Some(end.offset));
                 if partition.ledger.reach_end(end.offset) {
                     self.commits.mark_dirty(end.partition, &mut partition.dirty);
@@ -80,7 +83,7 @@ impl Engine {
             out.fact(Fact::Stale { what: "record" });
             return false;
         };
-        if partition.phase != super::assignment::Phase::Active || self.drain.is_some() {
+        if partition.phase != Phase::Active || self.drain.is_some() {
             out.fact(Fact::Stale { what: "record" });
             return false;
         }

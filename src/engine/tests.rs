@@ -529,3 +529,17 @@ fn the_end_of_an_idle_partition_is_committed_past_markers() {
     bench.pass(1_000);
     assert_eq!(bench.last_commit().unwrap().1, [(P0, 33)]);
 }
+
+#[test]
+fn an_end_that_arrives_during_a_drain_does_not_carry_the_commit_past_refused_records() {
+    let mut bench = Bench::new(settings());
+    bench.poll(0..32);
+    bench.answer(Answer::Done);
+    let deadline = bench.now.mono + Duration::from_secs(25);
+    bench.step(Event::Drain { deadline });
+    let ends = vec![event::PartitionEnd { partition: P0, offset: 40 }];
+    bench.step(Event::Polled { records: (32..40).map(|offset| plain(0, offset)).collect(), ends });
+    bench.answer_commit(CommitOutcome::Applied);
+    assert_eq!(bench.last_commit().unwrap().1, [(P0, 32)]);
+    assert_eq!(bench.commands.last(), Some(&Command::Leave));
+}
