@@ -62,6 +62,9 @@ impl Bench {
             if !self.out.is_empty() {
                 return;
             }
+            if self.engine.snapshot(self.now).commit.in_flight {
+                self.answer_commit(CommitOutcome::Applied);
+            }
             let Some(at) = self.engine.next_wake(self.now) else { return };
             let ms = at.since(self.now.mono).as_millis() as u64;
             self.pass(ms.max(1));
@@ -542,4 +545,21 @@ fn an_end_that_arrives_during_a_drain_does_not_carry_the_commit_past_refused_rec
     bench.answer_commit(CommitOutcome::Applied);
     assert_eq!(bench.last_commit().unwrap().1, [(P0, 32)]);
     assert_eq!(bench.commands.last(), Some(&Command::Leave));
+}
+
+#[test]
+fn a_commit_that_is_never_answered_is_asked_for_again() {
+    let mut bench = Bench::new(settings());
+    bench.poll(0..32);
+    bench.answer(Answer::Done);
+    let asked = bench.commands.len();
+    bench.pass(59_999);
+    assert!(!bench.commands[asked..].iter().any(|c| matches!(c, Command::Commit { .. })));
+    bench.pass(1);
+    assert_eq!(bench.last_commit().unwrap().1, [(P0, 32)]);
+    assert!(bench.commands[asked..].iter().any(|c| matches!(c, Command::Commit { .. })));
+    bench.answer_commit(CommitOutcome::Applied);
+    bench.pass(120_000);
+    let commits = bench.commands.iter().filter(|c| matches!(c, Command::Commit { .. })).count();
+    assert_eq!(commits, 2);
 }
