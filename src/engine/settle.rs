@@ -109,7 +109,7 @@ impl Engine {
             out.fact(Fact::Stale { what: "answer" });
             if !matches!(answer, Answer::Each(_)) {
                 for record in records.extract_if(.., |record| self.partitions.current(record).is_none()) {
-                    self.order.free(record.notes.order);
+                    self.order.free(&record);
                 }
             }
         }

@@ -563,3 +563,18 @@ fn a_commit_that_is_never_answered_is_asked_for_again() {
     let commits = bench.commands.iter().filter(|c| matches!(c, Command::Commit { .. })).count();
     assert_eq!(commits, 2);
 }
+
+#[test]
+fn a_queued_record_that_expires_does_not_free_its_key() {
+    let mut bench = Bench::new(EngineSettings { ordering: Ordering::Partition, batch_records_max: 1, ..settings() });
+    bench.poll(0..1);
+    bench.poll_records(vec![with_deadline(1, bench.now.wall.0 + 5), plain(0, 2)]);
+    bench.pass(50);
+    assert!(bench.facts.iter().any(|fact| matches!(fact, Fact::Expired { .. })));
+    assert_eq!(bench.offsets_out(), [[0]], "offset 2 waits for offset 0");
+    bench.step(Event::Revoked { partitions: vec![P0], lost: true });
+    bench.step(Event::Assigned(vec![Assignment { id: P0, topic: Arc::from("t"), number: 0 }]));
+    bench.poll(0..3);
+    bench.pass(50);
+    assert_eq!(bench.offsets_out(), [[0]], "the old batch is still out");
+}
