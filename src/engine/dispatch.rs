@@ -64,7 +64,7 @@ impl Engine {
             if !group.records.is_empty() {
                 return Some(group);
             }
-            self.send_behind_on(now, group.lane, std::mem::take(&mut group.behind));
+            self.send_behind_on(now, group.lane, std::mem::take(&mut group.behind), out);
         }
     }
 

@@ -138,7 +138,7 @@ impl Engine {
         self.abandoned(&gone, cause, out);
     }
 
-    fn abandoned(&mut self, gone: &[Record], cause: &'static str, out: &mut Effects) {
+    pub(super) fn abandoned(&mut self, gone: &[Record], cause: &'static str, out: &mut Effects) {
         gone.iter().for_each(|record| self.let_go(record));
         if let Some(records) = u32::try_from(gone.len()).ok().filter(|records| *records > 0) {
             out.fact(Fact::Abandoned { records, cause });

@@ -578,3 +578,17 @@ fn a_queued_record_that_expires_does_not_free_its_key() {
     bench.pass(50);
     assert_eq!(bench.offsets_out(), [[0]], "the old batch is still out");
 }
+
+#[test]
+fn what_waited_behind_a_record_that_stops_its_partition_is_let_go() {
+    let stop = EngineSettings { poison: PoisonPolicy::Stop, ordering: Ordering::Partition, ..settings() };
+    let mut bench = Bench::new(EngineSettings { batch_records_max: 2, ..stop });
+    bench.poll(0..2);
+    bench.answer(Answer::Refused);
+    bench.wake_until_dispatch();
+    assert_eq!(bench.offsets_out(), [[0]]);
+    bench.answer(Answer::Refused);
+    bench.pass(60_000);
+    assert!(bench.out.is_empty(), "{:?}", bench.offsets_out());
+    assert_eq!(bench.engine.snapshot(bench.now).retry.records, 0);
+}
