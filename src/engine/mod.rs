@@ -172,7 +172,7 @@ impl Engine {
             self.gate.next_wake(&self.settings),
             self.dispatch_wake(now),
             self.letters_wake(),
-            self.release_wake(),
+            self.release_wake(now),
         ];
         each.into_iter().flatten().min()
     }

@@ -217,11 +217,10 @@ impl Engine {
         }
     }
 
-    /// Deadlines of what is being given back.
-    pub(super) fn release_wake(&self) -> Option<Instant> {
+    /// Deadlines of what is being given back: first for its work, then for its last commit.
+    pub(super) fn release_wake(&self, now: Now) -> Option<Instant> {
         let drain = self.drain.as_ref().filter(|drain| !drain.is_leaving() && !drain.is_done());
-        let deadlines = self.revokes.iter().map(|revoke| (revoke.deadline, revoke.commits_asked));
-        let deadlines = deadlines.chain(drain.map(|drain| (drain.deadline, drain.commits_asked)));
-        deadlines.map(|(deadline, asked)| if asked > 0 { deadline + COMMIT_GRACE } else { deadline }).min()
+        let deadlines = self.revokes.iter().map(|revoke| revoke.deadline).chain(drain.map(|drain| drain.deadline));
+        deadlines.map(|deadline| if now.mono < deadline { deadline } else { deadline + COMMIT_GRACE }).min()
     }
 }

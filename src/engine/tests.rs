@@ -48,6 +48,8 @@ impl Bench {
             }
         }
         self.facts.extend(effects.facts);
+        let wake = self.engine.next_wake(self.now);
+        assert!(wake.is_none_or(|at| at > self.now.mono), "nothing is left undone that can be done now");
     }
 
     fn pass(&mut self, ms: u64) {
@@ -591,4 +593,19 @@ fn what_waited_behind_a_record_that_stops_its_partition_is_let_go() {
     bench.pass(60_000);
     assert!(bench.out.is_empty(), "{:?}", bench.offsets_out());
     assert_eq!(bench.engine.snapshot(bench.now).retry.records, 0);
+}
+
+#[test]
+fn a_revoke_and_a_drain_wait_for_a_commit_that_was_under_way_without_spinning() {
+    let mut bench = Bench::new(settings());
+    bench.poll(0..32);
+    bench.answer(Answer::Done);
+    bench.step(Event::Revoked { partitions: vec![P0], lost: false });
+    bench.pass(10_000);
+    bench.pass(2_999);
+    assert!(!bench.commands.contains(&Command::Release(vec![P0])));
+    bench.pass(1);
+    assert!(bench.commands.contains(&Command::Release(vec![P0])));
+    bench.step(Event::Drain { deadline: bench.now.mono });
+    assert_eq!(bench.commands.last(), Some(&Command::Leave));
 }
