@@ -10,7 +10,11 @@ fn a_quiet_day_drains() {
     for seed in 0..50 {
         let setup = Setup::default();
         match World::new(seed, &setup, &mut Honest, true).run() {
-            Ok(report) => if seed == 0 { println!("{report}") },
+            Ok(report) => {
+                if seed == 0 {
+                    println!("{report}")
+                }
+            }
             Err(failure) => panic!("{failure}"),
         }
     }
@@ -28,7 +32,13 @@ fn hunt() {
         match World::new(seed, &setup, &mut Honest, false).run() {
             Ok(r) => steps += r.steps,
             Err(f) => {
-                let e = by.entry(format!("{:?} {}", f.violation.promise, f.violation.what.split(|c: char| c.is_ascii_digit()).next().unwrap())).or_insert((0, seed, String::new()));
+                let e = by
+                    .entry(format!(
+                        "{:?} {}",
+                        f.violation.promise,
+                        f.violation.what.split(|c: char| c.is_ascii_digit()).next().unwrap()
+                    ))
+                    .or_insert((0, seed, String::new()));
                 e.0 += 1;
                 e.2 = f.violation.to_string();
             }
@@ -36,7 +46,9 @@ fn hunt() {
     }
     let took = start.elapsed().as_secs_f64();
     println!("{n} seeds in {took:.1} s: {:.0}/s, steps {steps}", n as f64 / took);
-    for (k, v) in by { println!("{:>5} first {:>5} {k}   || {}", v.0, v.1, v.2); }
+    for (k, v) in by {
+        println!("{:>5} first {:>5} {k}   || {}", v.0, v.1, v.2);
+    }
 }
 
 #[test]

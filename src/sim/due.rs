@@ -16,7 +16,9 @@ use crate::{
 #[derive(Debug)]
 pub enum Due {
     /// Producers write this many records.
-    Produce { records: u32 },
+    Produce {
+        records: u32,
+    },
     Fault(usize),
     FaultOver(usize),
     /// Everything is well from here on.
@@ -25,23 +27,47 @@ pub enum Due {
     GiveUp,
     StartProcess,
     /// The engine asked to be woken; void when it asked for another moment since.
-    Wake { token: u64 },
-    ToSource { process: u32, command: Command },
-    ToEngine { process: u32, event: Event },
+    Wake {
+        token: u64,
+    },
+    ToSource {
+        process: u32,
+        command: Command,
+    },
+    ToEngine {
+        process: u32,
+        event: Event,
+    },
     /// The client reads what it fetched.
-    Turn { process: u32 },
-    Fetched { process: u32, partition: PartitionId, generation: u32 },
-    Progress { process: u32 },
+    Turn {
+        process: u32,
+    },
+    Fetched {
+        process: u32,
+        partition: PartitionId,
+        generation: u32,
+    },
+    Progress {
+        process: u32,
+    },
     /// The group gives the member what is free.
-    Join { process: u32 },
+    Join {
+        process: u32,
+    },
     /// These partitions may come back.
     Back(Set),
     /// A commit reaches the coordinator.
     Commit(CommitRequest),
     /// The moment before a batch is sent.
-    Send { process: u32, batch: Batch },
+    Send {
+        process: u32,
+        batch: Batch,
+    },
     /// The dead-letter topic has decided.
-    Letter { process: u32, answer: DeadLettered },
+    Letter {
+        process: u32,
+        answer: DeadLettered,
+    },
 }
 
 #[derive(Debug)]

@@ -22,9 +22,14 @@ pub enum Kind {
     /// These partitions are someone else's already.
     Lost(Set),
     /// The wall clock is set.
-    WallJump { ms: i64 },
+    WallJump {
+        ms: i64,
+    },
     /// Retention deletes this share of a partition's log.
-    Retention { partition: PartitionId, pct: u32 },
+    Retention {
+        partition: PartitionId,
+        pct: u32,
+    },
     /// A partition's log is read from its start again.
     Rewind(PartitionId),
     /// The client forgets to fetch a partition until it is repaired.
@@ -32,7 +37,9 @@ pub enum Kind {
     /// The leader of these partitions does not answer.
     LeaderAway(Set),
     /// Fetches take this many times as long.
-    SlowFetch { times: u32 },
+    SlowFetch {
+        times: u32,
+    },
     /// The process is killed.
     Crash,
     /// The process is asked to stop, and starts again.
@@ -87,5 +94,7 @@ pub enum CommitMood {
     Unanswered,
     /// Applied and never answered.
     AppliedButUnanswered,
-    Slow { times: u32 },
+    Slow {
+        times: u32,
+    },
 }

@@ -160,7 +160,11 @@ fn worker(rng: &mut Rng) -> WorkerSetup {
         beta: Duration::from_micros(one_of(rng, &[0, 50, 2_000])),
         noise_pct: one_of(rng, &[0, 20, 100]),
         capacity: one_of(rng, &[1, 4, 16]),
-        send: Latency { min: Duration::ZERO, max: Duration::from_micros(one_of(rng, &[0, 200, 50_000])), tail_per_mille: 10 },
+        send: Latency {
+            min: Duration::ZERO,
+            max: Duration::from_micros(one_of(rng, &[0, 200, 50_000])),
+            tail_per_mille: 10,
+        },
         bytes_max: rng.chance(100).then_some(1_000),
         fail_per_mille: per_mille(moody, one_of(rng, &[0, 20, 200])),
         retry_per_mille: per_mille(moody, one_of(rng, &[0, 20, 200])),
@@ -202,8 +206,20 @@ fn kind(rng: &mut Rng, sort: u64, partitions: u32) -> Kind {
             1 => Kind::Rewind(partition),
             _ => Kind::Stall(partition),
         },
-        7 => if rng.chance(500) { Kind::LeaderAway(set) } else { Kind::SlowFetch { times: 100 } },
-        _ => if rng.chance(500) { Kind::Crash } else { Kind::Restart },
+        7 => {
+            if rng.chance(500) {
+                Kind::LeaderAway(set)
+            } else {
+                Kind::SlowFetch { times: 100 }
+            }
+        }
+        _ => {
+            if rng.chance(500) {
+                Kind::Crash
+            } else {
+                Kind::Restart
+            }
+        }
     }
 }
 

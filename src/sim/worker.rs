@@ -92,11 +92,8 @@ impl Worker {
     }
 
     fn judge(&self, cx: &mut Cx<'_>, batch: &Batch, logs: &[Log]) -> (Answer, Option<u16>) {
-        let found: Vec<Option<&LogRecord>> = batch
-            .records
-            .iter()
-            .map(|record| logs.get(record.partition.index())?.record(record.offset))
-            .collect();
+        let found: Vec<Option<&LogRecord>> =
+            batch.records.iter().map(|record| logs.get(record.partition.index())?.record(record.offset)).collect();
         let has = |poison| found.iter().flatten().any(|record| record.poison == Some(poison));
         if self.mood == Some(WorkerMood::Failing) || has(Poison::Crash) || cx.rng.chance(self.setup.fail_per_mille) {
             return (Answer::Failed, Some(500));

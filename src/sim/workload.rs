@@ -113,7 +113,8 @@ impl Workload {
 
     /// The `number`-th record, to be appended now at `offset`.
     pub fn record(&self, number: u32, offset: i64, wall: UnixMillis, oversize: u64, rng: &mut Rng) -> LogRecord {
-        let key = if self.keys == 0 || rng.chance(self.unkeyed_per_mille) { 0 } else { 1 + rng.below(self.keys.into()) };
+        let key =
+            if self.keys == 0 || rng.chance(self.unkeyed_per_mille) { 0 } else { 1 + rng.below(self.keys.into()) };
         let drawn = rng.range(self.bytes.0.into(), self.bytes.1.into());
         let bytes = if rng.chance(self.oversize_per_mille) { oversize + 1 + drawn } else { drawn };
         let span = (self.deadline_ms.1 - self.deadline_ms.0).unsigned_abs();
@@ -191,7 +192,8 @@ mod tests {
     #[test]
     fn what_the_log_says_of_a_record_is_what_the_engine_reads() {
         let at = UnixMillis(1_700_000_000_123);
-        let record = LogRecord { offset: 4, key: 7, bytes: 300, deadline: Deadline::At(at), tombstone: false, poison: None };
+        let record =
+            LogRecord { offset: 4, key: 7, bytes: 300, deadline: Deadline::At(at), tombstone: false, poison: None };
         let handed = record.to_record(PartitionId(1), 1);
         assert_eq!(admission::deadline(&handed.payload), Read::At(at));
         assert_eq!((handed.payload.len() as u64, handed.charge()), (record.payload_bytes(), record.charge()));

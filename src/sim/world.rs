@@ -211,7 +211,9 @@ impl<'a> World<'a> {
             Due::Heal => self.heal(),
             Due::GiveUp => {
                 let missing = self.checker.what_is_missing(&self.broker);
-                self.checker.violate(self.clock.mono(), Promise::I8, format!("not drained: {missing}"));
+                let now = self.clock.now(0);
+                let state = self.engine.as_ref().map(|engine| engine.snapshot(now));
+                self.checker.violate(now.mono, Promise::I8, format!("not drained: {missing}; {state:?}"));
             }
             Due::StartProcess => self.start_process(),
             Due::Wake { token } if token == self.wake.token => {
@@ -325,13 +327,8 @@ impl<'a> World<'a> {
     fn perform(&mut self, now: Now, action: Action) {
         let process = self.process;
         self.trace_action(&action);
-        let mut cx = Cx {
-            now,
-            process,
-            schedule: &mut self.schedule,
-            rng: &mut self.streams.models,
-            trace: &mut self.trace,
-        };
+        let mut cx =
+            Cx { now, process, schedule: &mut self.schedule, rng: &mut self.streams.models, trace: &mut self.trace };
         match action {
             Action::Source(command) => {
                 let delay = self.setup.broker.channel.draw(cx.rng);

@@ -119,6 +119,7 @@ impl Client {
             slot.phase = phase;
             slot.reset();
         }
+        self.purge();
     }
 
     pub fn stop_all(&mut self) {
@@ -127,6 +128,7 @@ impl Client {
             slot.phase = Phase::Released;
             slot.reset();
         });
+        self.purge();
     }
 
     /// Puts a partition to where it was last taken from.
@@ -134,6 +136,7 @@ impl Client {
         if let Some(slot) = self.slots.get_mut(id.index()) {
             slot.reset();
         }
+        self.purge();
     }
 
     /// The log is read from `start` again.
@@ -142,6 +145,7 @@ impl Client {
             slot.taken = start;
             slot.reset();
         }
+        self.purge();
     }
 
     pub fn pause(&mut self, id: PartitionId, paused: bool) {
@@ -149,6 +153,15 @@ impl Client {
             slot.paused = paused;
             slot.reset();
         }
+        self.purge();
+    }
+
+    /// Throws away what was fetched before a partition was put elsewhere, which makes room for other fetches.
+    fn purge(&mut self) {
+        let slots = &self.slots;
+        let current =
+            |ahead: &Ahead| slots.get(ahead.partition.index()).is_some_and(|s| s.generation == ahead.generation);
+        self.ahead.retain(current);
     }
 
     pub fn grant(&mut self, cx: &mut Cx<'_>, records: u32, bytes: u64) {
@@ -264,6 +277,7 @@ impl Client {
             slot.stuck = false;
             slot.reset();
         }
+        self.purge();
     }
 }
 

@@ -18,8 +18,7 @@ impl Broker {
         if self.client.left {
             return;
         }
-        let free: Vec<PartitionId> =
-            self.client.in_phase(Phase::Released).filter(|id| !self.is_away(*id)).collect();
+        let free: Vec<PartitionId> = self.client.in_phase(Phase::Released).filter(|id| !self.is_away(*id)).collect();
         if free.is_empty() {
             return;
         }

@@ -73,6 +73,8 @@ pub struct Book {
     pub owned: Owned,
     pub epoch: u32,
     pub entries: Vec<Entry>,
+    /// Everything before this index is finished, in whatever epoch.
+    pub finished: usize,
     /// The next offset the source may hand over.
     pub next: i64,
     /// Everything before this index is settled as far as commits are concerned.
@@ -162,9 +164,10 @@ impl Book {
         }
     }
 
-    /// Unfinished records that have to go before this one.
+    /// Unfinished records that have to go before this one. What is given up holds nobody up.
     pub fn ahead_of(&self, mark: u32, index: usize) -> impl Iterator<Item = usize> {
-        self.pending.get(&mark).into_iter().flat_map(move |line| line.range(..index).copied())
+        let line = self.pending.get(&mark).into_iter().flat_map(move |line| line.range(..index).copied());
+        line.filter(|index| self.entries.get(*index).is_none_or(|entry| entry.doomed.is_none()))
     }
 }
 

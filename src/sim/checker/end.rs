@@ -5,19 +5,25 @@ use crate::{
     record::PartitionId,
     sim::{
         broker::{Broker, log::Log},
-        checker::{Checker, Promise, book::Owned, name},
+        checker::{
+            Checker, Promise,
+            book::{Book, Owned},
+            name,
+        },
     },
     time::Now,
 };
 
 impl Checker {
     /// Whether all that can be finished is, and is committed.
-    pub fn is_drained(&self, broker: &Broker) -> bool {
+    pub fn is_drained(&mut self, broker: &Broker) -> bool {
+        let commits = self.settings.commit_interval.is_some();
         broker.ids().all(|id| {
             let Some(log) = broker.log(id) else { return true };
-            let book = &self.books[id.index()];
+            let book = &mut self.books[id.index()];
             let stopped = book.stopped && book.owned == Owned::Active;
-            stopped || log.end() == 0 || broker.committed(id) == Some(log.end())
+            let done = if commits { broker.committed(id) == Some(log.end()) } else { book.is_finished(log) };
+            stopped || log.end() == 0 || done
         })
     }
 
@@ -85,5 +91,17 @@ impl Checker {
                 self.tally.held += 1;
             }
         }
+    }
+}
+
+impl Book {
+    /// Whether every record that is still there was finished once.
+    fn is_finished(&mut self, log: &Log) -> bool {
+        let start = log.index_at(log.start());
+        self.finished = self.finished.max(start);
+        while self.entries.get(self.finished).is_some_and(|entry| entry.finished_ever || entry.elsewhere) {
+            self.finished += 1;
+        }
+        self.finished >= log.records().len()
     }
 }

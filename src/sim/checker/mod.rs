@@ -246,35 +246,37 @@ impl Checker {
         let Some((log, index)) = broker.log(id).and_then(|log| Some((log, log.index_of(record.offset)?))) else {
             return self.violate(now.mono, Promise::Engine, "the model handed over a record that is not in its log");
         };
-        if record.offset < self.books[id.index()].next {
+        self.tally.polled += 1;
+        let book = &self.books[id.index()];
+        if book.owned != Owned::Active || book.stopped || self.draining {
+            return;
+        }
+        if record.offset < book.next {
             self.end_epoch(id, log, record.offset);
         }
         let (ttl, ordering, poison) = (self.settings.ttl, self.settings.ordering, self.settings.max_record_bytes);
         let said = &log.records()[index];
         let book = &mut self.books[id.index()];
         book.next = record.offset + 1;
-        self.tally.polled += 1;
-        if book.owned != Owned::Active || book.stopped || self.draining {
-            return;
-        }
         let expired = said.is_expired(ttl, now.wall);
         let entry = book.entry(index);
         if said.payload_bytes() > poison && !expired {
             entry.doomed = Some(crate::engine::event::Reason::TooLarge);
-        } else if said.tombstone && !expired && self.settings.tombstones == crate::engine::settings::TombstonePolicy::Poison
+        } else if said.tombstone
+            && !expired
+            && self.settings.tombstones == crate::engine::settings::TombstonePolicy::Poison
         {
             entry.doomed = Some(crate::engine::event::Reason::Tombstone);
         }
-        // What is given up at the door never takes its place in an order.
-        let doomed = entry.doomed.is_some();
         book.put(index, said, Place::Held, &mut self.waiting);
-        if let Some(mark) = book::mark(ordering, said).filter(|_| !doomed) {
+        if let Some(mark) = book::mark(ordering, said) {
             book.line_up(mark, index);
         }
     }
 
     fn on_expired(&mut self, now: Now, record: &Record, broker: &Broker) {
-        let Some((log, index)) = broker.log(record.partition).and_then(|l| Some((l, l.index_of(record.offset)?))) else {
+        let Some((log, index)) = broker.log(record.partition).and_then(|l| Some((l, l.index_of(record.offset)?)))
+        else {
             return self.violate(now.mono, Promise::I1, "a record that was never written expired");
         };
         if !log.records()[index].is_expired(self.settings.ttl, now.wall) {

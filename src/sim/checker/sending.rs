@@ -125,7 +125,8 @@ impl Checker {
         for record in &batch.records {
             let found = broker.log(record.partition).and_then(|log| log.record(record.offset));
             if found.is_some_and(|record| record.is_expired(self.settings.ttl, now.wall)) {
-                let what = format!("partition {} offset {} is sent after its deadline", record.partition.0, record.offset);
+                let what =
+                    format!("partition {} offset {} is sent after its deadline", record.partition.0, record.offset);
                 self.violate(now.mono, Promise::I4, what);
             }
         }
