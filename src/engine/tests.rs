@@ -609,3 +609,16 @@ fn a_revoke_and_a_drain_wait_for_a_commit_that_was_under_way_without_spinning() 
     bench.step(Event::Drain { deadline: bench.now.mono });
     assert_eq!(bench.commands.last(), Some(&Command::Leave));
 }
+
+#[test]
+fn records_given_up_at_the_door_do_not_pile_up_behind_held_letters() {
+    let mut bench = Bench::new(EngineSettings { max_record_bytes: 8, max_poll_records: 10, ..settings() });
+    let large = |offset| Record::new(P0, 0, offset, -1, Payload::new(None, Some(b"too much for it")));
+    let granted = bench.commands.len();
+    bench.poll_records((0..20).map(large).collect());
+    assert_eq!((bench.letters.len(), bench.engine.snapshot(bench.now).dead_letters.held), (10, 10));
+    assert_eq!(bench.commands.len(), granted, "no credit while the way out is blocked");
+    bench.pass(70_000);
+    assert_eq!(bench.engine.snapshot(bench.now).dead_letters.held, 0);
+    assert!(bench.commands[granted..].iter().any(|c| matches!(c, Command::Grant { records: 20, .. })));
+}
