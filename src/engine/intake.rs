@@ -35,8 +35,8 @@ impl Engine {
     pub(super) fn on_polled(&mut self, now: Now, records: Vec<Record>, ends: &[PartitionEnd], out: &mut Effects) {
         let polled = u32::try_from(records.len()).unwrap_or(u32::MAX);
         let bytes = records.iter().map(Record::charge).sum();
-        self.credit.use_up(polled, bytes);
         for record in records {
+            self.credit.use_up(&self.settings, record.charge());
             self.admit(now, record, out);
         }
         for end in ends {

@@ -622,3 +622,17 @@ fn records_given_up_at_the_door_do_not_pile_up_behind_held_letters() {
     assert_eq!(bench.engine.snapshot(bench.now).dead_letters.held, 0);
     assert!(bench.commands[granted..].iter().any(|c| matches!(c, Command::Grant { records: 20, .. })));
 }
+
+#[test]
+fn a_record_over_the_size_limit_takes_no_byte_credit() {
+    let bytes = EngineSettings { queue_bytes_max: 4096, max_record_bytes: 256, batch_bytes_max: 1024, ..settings() };
+    let mut bench = Bench::new(EngineSettings { linger: Duration::from_secs(1), poison: PoisonPolicy::Skip, ..bytes });
+    let sized = |offset, size| Record::new(P0, 0, offset, -1, Payload::new(None, Some(&vec![b'v'; size])));
+    let granted = |bench: &Bench| -> u64 {
+        bench.commands.iter().map(|c| if let Command::Grant { bytes, .. } = c { *bytes } else { 0 }).sum()
+    };
+    assert_eq!(granted(&bench), 4096);
+    bench.poll_records(vec![sized(0, 100_000), sized(1, 200)]);
+    bench.poll_records((2..60).map(|offset| sized(offset, 100_000)).collect());
+    assert_eq!(granted(&bench), 4096, "3896 of them are left, and the queue holds the rest");
+}
