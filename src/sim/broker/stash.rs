@@ -64,7 +64,10 @@ impl Stash {
                 Entry::Record(record) if self.affords(&record, records.len()) => {
                     ends.retain(|end| end.partition != id);
                     self.records -= 1;
-                    self.bytes = self.bytes.saturating_sub(record.charge());
+                    // What passes without byte credit takes none.
+                    if record.charge() <= self.record_bytes_max {
+                        self.bytes = self.bytes.saturating_sub(record.charge());
+                    }
                     records.push(record);
                 }
                 Entry::Record(record) => {
