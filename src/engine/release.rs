@@ -107,11 +107,12 @@ impl Engine {
 
     /// The epoch ends here: nothing of it is handed to a commit or a producer any more.
     fn release_partition(&mut self, id: PartitionId, cause: &'static str, out: &mut Effects) {
-        self.abandon_partition(id, cause, out);
+        // Released first: the client is not told to resume what goes.
         if let Some(partition) = self.partitions.get_mut(id) {
             partition.phase = Phase::Released;
             partition.paused_in_client = false;
         }
+        self.abandon_partition(id, cause, out);
     }
 
     /// Lets go of everything of a partition that is not with the worker, and ends its epoch.

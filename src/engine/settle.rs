@@ -37,8 +37,9 @@ impl Wait {
 /// What became of one call, apart from its records.
 struct Call {
     lane: LaneId,
-    /// Records that were sent together.
+    /// Records that were sent together, and their bytes.
     sent: u32,
+    bytes: u64,
     suspicion: Suspicion,
     behind: Vec<Record>,
     status: Option<u16>,
@@ -63,8 +64,9 @@ impl Engine {
         let lane = self.queue.lane_id(&batch.topic);
         self.note_health(now, &answer, since, detail.as_deref(), out);
         let mut records = batch.records;
+        let bytes = records.iter().map(Record::charge).sum();
         self.land(&mut records, &answer, out);
-        let call = Call { lane, sent, suspicion, behind, status, detail };
+        let call = Call { lane, sent, bytes, suspicion, behind, status, detail };
         match answer {
             Answer::Done => self.complete_all(now, call, records, out),
             Answer::Each(verdicts) => self.settle_each(now, call, records, verdicts, out),
@@ -235,8 +237,9 @@ impl Engine {
     /// Splits where half of the bytes are, and remembers what the worker would not take.
     fn settle_too_large(&mut self, now: Now, call: Call, mut records: Vec<Record>, out: &mut Effects) {
         if call.sent > 1 {
+            // What it did not take is what was sent, whatever of it is still ours.
+            self.batch_bytes_max = self.batch_bytes_max.min((call.bytes / 2).max(1));
             let bytes: u64 = records.iter().map(Record::charge).sum();
-            self.batch_bytes_max = self.batch_bytes_max.min((bytes / 2).max(1));
             let mut sum = 0;
             let half = records
                 .iter()

@@ -636,3 +636,12 @@ fn a_record_over_the_size_limit_takes_no_byte_credit() {
     bench.poll_records((2..60).map(|offset| sized(offset, 100_000)).collect());
     assert_eq!(granted(&bench), 4096, "3896 of them are left, and the queue holds the rest");
 }
+
+#[test]
+fn the_byte_cap_is_learnt_from_what_was_sent_not_from_what_is_still_ours() {
+    let mut bench = Bench::new(EngineSettings { concurrency: 1, ..settings() });
+    bench.poll(0..32);
+    bench.step(Event::Revoked { partitions: vec![P0], lost: true });
+    bench.answer(Answer::TooLarge);
+    assert_eq!(bench.engine.snapshot(bench.now).knobs.batch_bytes_max, 16 * crate::record::MIN_CHARGE_BYTES);
+}
