@@ -305,7 +305,7 @@ impl<'a> World<'a> {
         let stopped = engine.phase() == Phase::Stopped;
         if stopped {
             let snapshot = engine.snapshot(now);
-            self.checker.check_empty(now, &snapshot);
+            self.checker.check_empty(now, &snapshot, self.drained_at.is_some());
         }
         self.engine = Some(engine);
         if stopped {

@@ -66,6 +66,8 @@ pub struct Entry {
 pub struct Waiting {
     pub records: u64,
     pub bytes: u64,
+    /// What one record counts at most.
+    pub record_bytes_max: u64,
 }
 
 #[derive(Debug, Default)]
@@ -123,13 +125,15 @@ impl Book {
     pub fn put(&mut self, index: usize, record: &LogRecord, place: Place, waiting: &mut Waiting) {
         let entry = self.entry(index);
         let before = std::mem::replace(&mut entry.place, place);
+        // A record over the size limit is bounded by the window of credit, in records.
+        let bytes = record.charge().min(waiting.record_bytes_max);
         if before == Place::Held {
             waiting.records -= 1;
-            waiting.bytes -= record.charge();
+            waiting.bytes -= bytes;
         }
         if place == Place::Held {
             waiting.records += 1;
-            waiting.bytes += record.charge();
+            waiting.bytes += bytes;
         }
         if matches!(place, Place::Finished(_)) {
             entry.finished_ever = true;

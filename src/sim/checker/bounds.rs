@@ -42,9 +42,10 @@ impl Checker {
         let queue = settings.queue_records_max.map(u64::from);
         let out = concurrency * u64::from(settings.batch_records_max);
         let bytes_out = concurrency * settings.batch_bytes_max.max(settings.max_record_bytes);
-        let bytes_max = 2 * (settings.queue_bytes_max + bytes_out) + settings.max_record_bytes;
+        let window = 2 * u64::from(settings.max_poll_records);
+        let bytes_max = 2 * (settings.queue_bytes_max + bytes_out) + window * settings.max_record_bytes;
         let told = u64::from(snapshot.queue.records + snapshot.retry.records + snapshot.dead_letters.held);
-        if queue.is_some_and(|queue| waiting.records > 2 * (queue + out)) || waiting.bytes > bytes_max {
+        if queue.is_some_and(|queue| waiting.records > 2 * (queue + out) + window) || waiting.bytes > bytes_max {
             let what = format!("{} records and {} bytes wait in the engine", waiting.records, waiting.bytes);
             self.violate(now.mono, Promise::I6, what);
         }

@@ -124,7 +124,8 @@ impl Checker {
             let what = format!("{} stops its partition as {}, seen: {doomed:?}", name(log, offset), reason.code());
             return self.violate(now.mono, Promise::Charge, what);
         }
-        self.let_go(id, log);
+        // What was given up in the same answer meets its own end.
+        self.let_go_if(id, log, |entry| entry.doomed.is_none());
         self.books[id.index()].stopped = true;
         self.tally.stops += 1;
     }

@@ -33,7 +33,7 @@ use crate::{
     record::{PartitionId, Record},
     sim::{
         broker::{Broker, log::Log},
-        checker::book::{Book, Owned, Place, Waiting},
+        checker::book::{Book, Entry, Owned, Place, Waiting},
         report::Tally,
     },
     time::{Instant, Now},
@@ -136,7 +136,7 @@ impl Checker {
             shutdown,
             books: (0..partitions).map(|_| Book::default()).collect(),
             out: BTreeMap::new(),
-            waiting: Waiting::default(),
+            waiting: Waiting { record_bytes_max: settings.max_record_bytes, ..Waiting::default() },
             commit: None,
             gate: None,
             leave_due: None,
@@ -307,7 +307,14 @@ impl Checker {
 
     /// Everything of an epoch that waits is abandoned.
     fn let_go(&mut self, id: PartitionId, log: &Log) {
+        self.let_go_if(id, log, |_| true);
+    }
+
+    fn let_go_if(&mut self, id: PartitionId, log: &Log, which: impl Fn(&Entry) -> bool) {
         for index in self.books[id.index()].held() {
+            if !which(self.books[id.index()].entry(index)) {
+                continue;
+            }
             self.books[id.index()].put(index, &log.records()[index], Place::LetGo, &mut self.waiting);
             self.tally.abandoned += 1;
         }
