@@ -49,6 +49,8 @@ pub struct Notes {
     pub admitted_at: Instant,
     /// What must not overtake it: a hash of partition and key, or of the partition. Zero when order is free.
     pub order: u64,
+    /// Whether it holds that against later records: from the moment it leaves the queue.
+    pub holds_order: bool,
 }
 
 impl Record {

@@ -128,6 +128,12 @@ impl Partitions {
         self.iter().filter(|(_, partition)| partition.phase != Phase::Released)
     }
 
+    pub fn owned_mut(&mut self) -> impl Iterator<Item = (PartitionId, &mut Partition)> {
+        let numbered = self.all.iter_mut().enumerate();
+        let all = numbered.filter_map(|(index, slot)| Some((PartitionId(u32::try_from(index).ok()?), slot.as_mut()?)));
+        all.filter(|(_, partition)| partition.phase != Phase::Released)
+    }
+
     pub fn active(&self) -> impl Iterator<Item = (PartitionId, &Partition)> {
         self.iter().filter(|(_, partition)| partition.phase == Phase::Active)
     }

@@ -49,7 +49,7 @@ impl Commits {
         urgent: bool,
         partitions: &mut Partitions,
     ) -> Option<Command> {
-        self.give_up_waiting(now);
+        self.give_up_waiting(now, partitions);
         let due = urgent || self.asked_at.is_none_or(|asked| now >= asked + interval);
         if !due || self.in_flight.is_some() || self.dirty.is_empty() {
             return None;
@@ -76,10 +76,15 @@ impl Commits {
         Some(Command::Commit { id, offsets })
     }
 
-    fn give_up_waiting(&mut self, now: Instant) {
-        if self.in_flight.as_ref().is_some_and(|commit| now >= commit.since + ANSWER_WAIT) {
-            self.in_flight = None;
-            self.last_error = Some("no answer".to_owned());
+    /// Nobody knows what became of it: everything it asked for is asked for again.
+    fn give_up_waiting(&mut self, now: Instant, partitions: &mut Partitions) {
+        if self.in_flight.take_if(|commit| now >= commit.since + ANSWER_WAIT).is_none() {
+            return;
+        }
+        self.last_error = Some("no answer".to_owned());
+        for (id, partition) in partitions.owned_mut().filter(|(_, p)| p.asked.is_some() && p.asked != p.committed) {
+            partition.asked = None;
+            self.mark_dirty(id, &mut partition.dirty);
         }
     }
 

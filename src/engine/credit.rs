@@ -17,10 +17,13 @@ impl Credit {
         settings.max_poll_records.saturating_mul(2)
     }
 
-    /// Records came in and used credit up.
-    pub fn use_up(&mut self, records: u32, bytes: u64) {
-        self.records = self.records.saturating_sub(records);
-        self.bytes = self.bytes.saturating_sub(bytes);
+    /// A record came in and used credit up. One over the size limit passes without byte credit and takes none: if it
+    /// took what there is, source and engine would disagree about how much that was while a grant is on its way.
+    pub fn use_up(&mut self, settings: &EngineSettings, charge: u64) {
+        self.records = self.records.saturating_sub(1);
+        if charge <= settings.max_record_bytes {
+            self.bytes = self.bytes.saturating_sub(charge);
+        }
     }
 
     /// What to grant now, if it is worth a command. The byte credit is topped up to the room there is; records to the

@@ -9,8 +9,9 @@ use crate::{
     time::Instant,
 };
 
-/// Letters that wait for the budget or for the topic to answer, oldest first. Bound: fresh records are not dispatched
-/// while any waits, so at most what was in flight or in the retry pool comes to lie here.
+/// Letters that wait for the budget or for the topic to answer, oldest first. Bound: while any waits, fresh records are
+/// not dispatched and no credit is granted, so at most what was in flight, in the retry pool or granted already comes to
+/// lie here.
 #[derive(Debug, Default)]
 pub struct Outbox {
     held: VecDeque<DeadLetter>,

@@ -64,7 +64,7 @@ impl Engine {
             if !group.records.is_empty() {
                 return Some(group);
             }
-            self.send_behind_on(now, group.lane, std::mem::take(&mut group.behind));
+            self.send_behind_on(now, group.lane, std::mem::take(&mut group.behind), out);
         }
     }
 
@@ -121,13 +121,13 @@ impl Engine {
             if !records.is_empty() && bytes + charge > self.batch_bytes_max {
                 break;
             }
-            let Some(record) = self.queue.pop(lane) else { break };
+            let Some(mut record) = self.queue.pop(lane) else { break };
             if is_expired(record.notes.deadline, now.wall) {
                 if let Some(partition) = self.partitions.current(&record) {
                     partition.queued -= 1;
                 }
                 self.expire(now, record, Stage::Batch, out);
-            } else if self.order.try_hold(record.notes.order, forming) {
+            } else if self.order.try_hold(&mut record, forming) {
                 bytes += charge;
                 records.push(record);
             } else {
@@ -209,7 +209,7 @@ impl Engine {
 
     /// Lets go of a record without a disposition: its next owner will see it again.
     pub(super) fn let_go(&mut self, record: &Record) {
-        self.order.free(record.notes.order);
+        self.order.free(record);
     }
 
     /// Whether work on the record may still be begun.

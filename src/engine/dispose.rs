@@ -14,7 +14,7 @@ use crate::{
 impl Engine {
     /// Finishes a record of a running epoch; any other is only let go.
     pub(super) fn finish(&mut self, now: Now, record: &Record, out: &mut Effects) {
-        self.order.free(record.notes.order);
+        self.order.free(record);
         let Some(partition) = self.partitions.current(record) else { return };
         match partition.ledger.finish(now.mono, record.notes.seq) {
             Ok(false) => {}

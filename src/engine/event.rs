@@ -49,8 +49,8 @@ pub enum Action {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
     /// More credit: the source hands over at most as many records and as many bytes ([`Record::charge`]) as it was
-    /// granted and has not used. A record over the size limit passes whatever the byte credit says (the engine
-    /// refuses it at once).
+    /// granted and has not used. A record over the size limit passes whatever the byte credit says and takes none
+    /// of it (the engine refuses it at once).
     Grant { records: u32, bytes: u64 },
     /// Stop fetching these partitions; what the client had fetched ahead of them is thrown away.
     Pause(Vec<PartitionId>),

@@ -6,6 +6,7 @@ use crate::{
     engine::{
         Effects, Engine,
         admission::{self, Deadline, Verdict},
+        assignment::{Partition, Phase},
         event::{Assignment, CommitId, CommitResult, PartitionEnd},
         fact::{Fact, Stage},
         ledger::LedgerError,
@@ -35,12 +36,14 @@ impl Engine {
     pub(super) fn on_polled(&mut self, now: Now, records: Vec<Record>, ends: &[PartitionEnd], out: &mut Effects) {
         let polled = u32::try_from(records.len()).unwrap_or(u32::MAX);
         let bytes = records.iter().map(Record::charge).sum();
-        self.credit.use_up(polled, bytes);
         for record in records {
+            self.credit.use_up(&self.settings, record.charge());
             self.admit(now, record, out);
         }
         for end in ends {
-            if let Some(partition) = self.partitions.get_mut(end.partition) {
+            // Where records are not taken in any more, an end may lie behind records that were refused: it says nothing.
+            let takes_in = |p: &&mut Partition| p.phase == Phase::Active && !p.pauses.stopped && self.drain.is_none();
+            if let Some(partition) = self.partitions.get_mut(end.partition).filter(takes_in) {
                 partition.end = partition.end.max(Some(end.offset));
                 if partition.ledger.reach_end(end.offset) {
                     self.commits.mark_dirty(end.partition, &mut partition.dirty);
@@ -81,7 +84,7 @@ impl Engine {
             out.fact(Fact::Stale { what: "record" });
             return false;
         };
-        if partition.phase != super::assignment::Phase::Active || self.drain.is_some() {
+        if partition.phase != Phase::Active || self.drain.is_some() {
             out.fact(Fact::Stale { what: "record" });
             return false;
         }

@@ -152,9 +152,10 @@ impl Engine {
         self.retry_budget.refill(now.mono);
         self.sweep(now, out);
         self.post_letters(now, out);
-        self.dispatch(now, out);
+        // Giving back comes before sending: it frees what others wait for.
         self.advance_revokes(now, out);
         self.advance_drain(now, out);
+        self.dispatch(now, out);
         self.commit(now, out);
         self.move_gate(now, out);
         self.grant(out);
@@ -171,7 +172,7 @@ impl Engine {
             self.gate.next_wake(&self.settings),
             self.dispatch_wake(now),
             self.letters_wake(),
-            self.release_wake(),
+            self.release_wake(now),
         ];
         each.into_iter().flatten().min()
     }

@@ -35,8 +35,9 @@ impl OrderLocks {
         }
     }
 
-    /// Takes the key for the batch `forming`. False when another batch or a waiting retry holds it.
-    pub fn try_hold(&mut self, mark: u64, forming: u64) -> bool {
+    /// Takes the record's key for the batch `forming`. False when another batch or a waiting retry holds it.
+    pub fn try_hold(&mut self, record: &mut Record, forming: u64) -> bool {
+        let mark = record.notes.order;
         if mark == 0 {
             return true;
         }
@@ -45,20 +46,18 @@ impl OrderLocks {
             return false;
         }
         *hold = Hold { records: hold.records + 1, forming };
+        record.notes.holds_order = true;
         true
     }
 
-    /// One record is finished or let go.
-    pub fn free(&mut self, mark: u64) {
-        if mark == 0 {
-            return;
-        }
-        if let Some(hold) = self.held.get_mut(&mark) {
-            hold.records = hold.records.saturating_sub(1);
-            if hold.records == 0 {
-                self.held.remove(&mark);
-                self.freed += 1;
-            }
+    /// One record is finished or let go. One that never left the queue holds nothing.
+    pub fn free(&mut self, record: &Record) {
+        let mark = record.notes.order;
+        let Some(hold) = self.held.get_mut(&mark).filter(|_| record.notes.holds_order) else { return };
+        hold.records = hold.records.saturating_sub(1);
+        if hold.records == 0 {
+            self.held.remove(&mark);
+            self.freed += 1;
         }
     }
 
@@ -83,25 +82,40 @@ mod tests {
         Record::new(PartitionId(partition), 0, 0, -1, Payload::new(key, Some(b"v")))
     }
 
+    fn marked() -> Record {
+        let mut record = record(0, Some(b"a"));
+        record.notes.order = OrderLocks::mark(Ordering::Key, &record);
+        record
+    }
+
     #[test]
     fn a_key_is_held_by_one_batch_until_its_last_record_is_finished() {
         let mut locks = OrderLocks::default();
-        let mark = OrderLocks::mark(Ordering::Key, &record(0, Some(b"a")));
-        assert!(locks.try_hold(mark, 1));
-        assert!(locks.try_hold(mark, 1), "the same batch may take more of it");
-        assert!(!locks.try_hold(mark, 2));
-        locks.free(mark);
-        assert!(!locks.try_hold(mark, 2));
-        locks.free(mark);
-        assert!(locks.try_hold(mark, 2));
+        let [mut a, mut b, mut c] = std::array::from_fn(|_| marked());
+        assert!(locks.try_hold(&mut a, 1));
+        assert!(locks.try_hold(&mut b, 1), "the same batch may take more of it");
+        assert!(!locks.try_hold(&mut c, 2));
+        locks.free(&a);
+        assert!(!locks.try_hold(&mut c, 2));
+        locks.free(&b);
+        assert!(locks.try_hold(&mut c, 2));
         assert_eq!(locks.freed(), 1);
+    }
+
+    #[test]
+    fn a_record_that_never_left_the_queue_frees_nothing() {
+        let mut locks = OrderLocks::default();
+        let (mut out, mut queued) = (marked(), marked());
+        assert!(locks.try_hold(&mut out, 1));
+        locks.free(&queued);
+        assert!(!locks.try_hold(&mut queued, 2));
     }
 
     #[test]
     fn records_without_a_key_and_unordered_records_are_free() {
         assert_eq!(OrderLocks::mark(Ordering::Key, &record(0, None)), 0);
         assert_eq!(OrderLocks::mark(Ordering::None, &record(0, Some(b"a"))), 0);
-        assert!(OrderLocks::default().try_hold(0, 1));
+        assert!(OrderLocks::default().try_hold(&mut record(0, None), 1));
     }
 
     #[test]

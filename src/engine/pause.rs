@@ -45,11 +45,17 @@ impl Engine {
     }
 
     pub(super) fn grant(&mut self, out: &mut Effects) {
-        if self.drain.is_some() || !self.gate.is_open() {
+        if !self.takes_in() {
             return;
         }
         let grant = self.credit.top_up(&self.settings, self.queue.records(), self.queue.bytes());
         out.actions.extend(grant.map(super::event::Action::Source));
+    }
+
+    /// Whether records are wanted. Not while dead letters are held: what is given up at the door passes the queue by
+    /// and would pile up behind them.
+    pub(super) fn takes_in(&self) -> bool {
+        self.drain.is_none() && self.gate.is_open() && self.letters.held() == 0
     }
 
     /// Tells the client about every partition whose pause it should change.

@@ -108,11 +108,12 @@ impl Engine {
 
     /// The epoch ends here: nothing of it is handed to a commit or a producer any more.
     fn release_partition(&mut self, id: PartitionId, cause: &'static str, out: &mut Effects) {
-        self.abandon_partition(id, cause, out);
+        // Released first: the client is not told to resume what goes.
         if let Some(partition) = self.partitions.get_mut(id) {
             partition.phase = Phase::Released;
             partition.paused_in_client = false;
         }
+        self.abandon_partition(id, cause, out);
     }
 
     /// Lets go of everything of a partition that is not with the worker, and ends its epoch.
@@ -139,7 +140,7 @@ impl Engine {
         self.abandoned(&gone, cause, out);
     }
 
-    fn abandoned(&mut self, gone: &[Record], cause: &'static str, out: &mut Effects) {
+    pub(super) fn abandoned(&mut self, gone: &[Record], cause: &'static str, out: &mut Effects) {
         gone.iter().for_each(|record| self.let_go(record));
         if let Some(records) = u32::try_from(gone.len()).ok().filter(|records| *records > 0) {
             out.fact(Fact::Abandoned { records, cause });
@@ -218,11 +219,10 @@ impl Engine {
         }
     }
 
-    /// Deadlines of what is being given back.
-    pub(super) fn release_wake(&self) -> Option<Instant> {
+    /// Deadlines of what is being given back: first for its work, then for its last commit.
+    pub(super) fn release_wake(&self, now: Now) -> Option<Instant> {
         let drain = self.drain.as_ref().filter(|drain| !drain.is_leaving() && !drain.is_done());
-        let deadlines = self.revokes.iter().map(|revoke| (revoke.deadline, revoke.commits_asked));
-        let deadlines = deadlines.chain(drain.map(|drain| (drain.deadline, drain.commits_asked)));
-        deadlines.map(|(deadline, asked)| if asked > 0 { deadline + COMMIT_GRACE } else { deadline }).min()
+        let deadlines = self.revokes.iter().map(|revoke| revoke.deadline).chain(drain.map(|drain| drain.deadline));
+        deadlines.map(|deadline| if now.mono < deadline { deadline } else { deadline + COMMIT_GRACE }).min()
     }
 }

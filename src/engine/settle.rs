@@ -37,8 +37,9 @@ impl Wait {
 /// What became of one call, apart from its records.
 struct Call {
     lane: LaneId,
-    /// Records that were sent together.
+    /// Records that were sent together, and their bytes.
     sent: u32,
+    bytes: u64,
     suspicion: Suspicion,
     behind: Vec<Record>,
     status: Option<u16>,
@@ -63,8 +64,9 @@ impl Engine {
         let lane = self.queue.lane_id(&batch.topic);
         self.note_health(now, &answer, since, detail.as_deref(), out);
         let mut records = batch.records;
+        let bytes = records.iter().map(Record::charge).sum();
         self.land(&mut records, &answer, out);
-        let call = Call { lane, sent, suspicion, behind, status, detail };
+        let call = Call { lane, sent, bytes, suspicion, behind, status, detail };
         match answer {
             Answer::Done => self.complete_all(now, call, records, out),
             Answer::Each(verdicts) => self.settle_each(now, call, records, verdicts, out),
@@ -109,7 +111,7 @@ impl Engine {
             out.fact(Fact::Stale { what: "answer" });
             if !matches!(answer, Answer::Each(_)) {
                 for record in records.extract_if(.., |record| self.partitions.current(record).is_none()) {
-                    self.order.free(record.notes.order);
+                    self.order.free(&record);
                 }
             }
         }
@@ -119,7 +121,7 @@ impl Engine {
         self.complete(now, call.lane, &records, out);
         records.clear();
         self.keep_spare(records);
-        self.send_behind_on(now, call.lane, call.behind);
+        self.send_behind_on(now, call.lane, call.behind, out);
     }
 
     fn complete(&mut self, now: Now, lane: LaneId, records: &[Record], out: &mut Effects) {
@@ -200,11 +202,11 @@ impl Engine {
 
     fn settle_failed(&mut self, now: Now, call: Call, mut records: Vec<Record>, out: &mut Effects) {
         if call.sent == 1 {
-            let Some(mut record) = records.pop() else { return self.send_behind_on(now, call.lane, call.behind) };
+            let Some(mut record) = records.pop() else { return self.send_behind_on(now, call.lane, call.behind, out) };
             record.notes.attempts = record.notes.attempts.saturating_add(1);
             if record.notes.attempts >= self.settings.retry.attempts_max {
                 self.give_up(now, record, Reason::OutOfAttempts, call.status, call.detail, out);
-                return self.send_behind_on(now, call.lane, call.behind);
+                return self.send_behind_on(now, call.lane, call.behind, out);
             }
             let delay = backoff(&self.settings.retry, record.notes.attempts, now.jitter);
             let (lane, behind) = (call.lane, call.behind);
@@ -229,14 +231,15 @@ impl Engine {
         if let Some(record) = records.pop() {
             self.give_up(now, record, Reason::Refused, call.status, call.detail, out);
         }
-        self.send_behind_on(now, call.lane, call.behind);
+        self.send_behind_on(now, call.lane, call.behind, out);
     }
 
     /// Splits where half of the bytes are, and remembers what the worker would not take.
     fn settle_too_large(&mut self, now: Now, call: Call, mut records: Vec<Record>, out: &mut Effects) {
         if call.sent > 1 {
+            // What it did not take is what was sent, whatever of it is still ours.
+            self.batch_bytes_max = self.batch_bytes_max.min((call.bytes / 2).max(1));
             let bytes: u64 = records.iter().map(Record::charge).sum();
-            self.batch_bytes_max = self.batch_bytes_max.min((bytes / 2).max(1));
             let mut sum = 0;
             let half = records
                 .iter()
@@ -250,7 +253,7 @@ impl Engine {
         if let Some(record) = records.pop() {
             self.give_up(now, record, Reason::TooLarge, call.status, call.detail, out);
         }
-        self.send_behind_on(now, call.lane, call.behind);
+        self.send_behind_on(now, call.lane, call.behind, out);
     }
 
     /// Two groups of one: side by side when order is free, one behind the other when it is not.
@@ -272,8 +275,9 @@ impl Engine {
     fn retry(&mut self, now: Now, mut group: Group, wait: Wait, out: &mut Effects) {
         self.keep_for_retry(now, &mut group.records, out);
         if group.records.is_empty() {
-            return self.send_behind_on(now, group.lane, group.behind);
+            return self.send_behind_on(now, group.lane, group.behind, out);
         }
+        self.keep_behind(&mut group.behind, out);
         let deadlines = group.records.iter().map(|record| record.notes.deadline);
         let delay = deadlines.fold(wait.delay, |delay, deadline| cap_by_deadline(delay, now.wall, deadline));
         let records = u32::try_from(group.records.len()).unwrap_or(u32::MAX);
@@ -305,8 +309,15 @@ impl Engine {
         }
     }
 
+    /// Leaves in `behind` what may still go: settling the batch in front may have stopped a partition.
+    fn keep_behind(&mut self, behind: &mut Vec<Record>, out: &mut Effects) {
+        let gone: Vec<Record> = behind.extract_if(.., |record| !self.may_go_on(record)).collect();
+        self.abandoned(&gone, "given_back", out);
+    }
+
     /// What waited behind a batch goes next. Its records have counted as retrying all along.
-    pub(super) fn send_behind_on(&mut self, now: Now, lane: LaneId, behind: Vec<Record>) {
+    pub(super) fn send_behind_on(&mut self, now: Now, lane: LaneId, mut behind: Vec<Record>, out: &mut Effects) {
+        self.keep_behind(&mut behind, out);
         if !behind.is_empty() {
             let group =
                 Group { lane, records: behind, suspicion: Suspicion::Split, behind: Vec::new(), budgeted: true };

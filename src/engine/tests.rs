@@ -48,6 +48,8 @@ impl Bench {
             }
         }
         self.facts.extend(effects.facts);
+        let wake = self.engine.next_wake(self.now);
+        assert!(wake.is_none_or(|at| at > self.now.mono), "nothing is left undone that can be done now");
     }
 
     fn pass(&mut self, ms: u64) {
@@ -61,6 +63,9 @@ impl Bench {
         for _ in 0..1000 {
             if !self.out.is_empty() {
                 return;
+            }
+            if self.engine.snapshot(self.now).commit.in_flight {
+                self.answer_commit(CommitOutcome::Applied);
             }
             let Some(at) = self.engine.next_wake(self.now) else { return };
             let ms = at.since(self.now.mono).as_millis() as u64;
@@ -528,4 +533,115 @@ fn the_end_of_an_idle_partition_is_committed_past_markers() {
     bench.step(Event::Polled { records: vec![], ends });
     bench.pass(1_000);
     assert_eq!(bench.last_commit().unwrap().1, [(P0, 33)]);
+}
+
+#[test]
+fn an_end_that_arrives_during_a_drain_does_not_carry_the_commit_past_refused_records() {
+    let mut bench = Bench::new(settings());
+    bench.poll(0..32);
+    bench.answer(Answer::Done);
+    let deadline = bench.now.mono + Duration::from_secs(25);
+    bench.step(Event::Drain { deadline });
+    let ends = vec![event::PartitionEnd { partition: P0, offset: 40 }];
+    bench.step(Event::Polled { records: (32..40).map(|offset| plain(0, offset)).collect(), ends });
+    bench.answer_commit(CommitOutcome::Applied);
+    assert_eq!(bench.last_commit().unwrap().1, [(P0, 32)]);
+    assert_eq!(bench.commands.last(), Some(&Command::Leave));
+}
+
+#[test]
+fn a_commit_that_is_never_answered_is_asked_for_again() {
+    let mut bench = Bench::new(settings());
+    bench.poll(0..32);
+    bench.answer(Answer::Done);
+    let asked = bench.commands.len();
+    bench.pass(59_999);
+    assert!(!bench.commands[asked..].iter().any(|c| matches!(c, Command::Commit { .. })));
+    bench.pass(1);
+    assert_eq!(bench.last_commit().unwrap().1, [(P0, 32)]);
+    assert!(bench.commands[asked..].iter().any(|c| matches!(c, Command::Commit { .. })));
+    bench.answer_commit(CommitOutcome::Applied);
+    bench.pass(120_000);
+    let commits = bench.commands.iter().filter(|c| matches!(c, Command::Commit { .. })).count();
+    assert_eq!(commits, 2);
+}
+
+#[test]
+fn a_queued_record_that_expires_does_not_free_its_key() {
+    let mut bench = Bench::new(EngineSettings { ordering: Ordering::Partition, batch_records_max: 1, ..settings() });
+    bench.poll(0..1);
+    bench.poll_records(vec![with_deadline(1, bench.now.wall.0 + 5), plain(0, 2)]);
+    bench.pass(50);
+    assert!(bench.facts.iter().any(|fact| matches!(fact, Fact::Expired { .. })));
+    assert_eq!(bench.offsets_out(), [[0]], "offset 2 waits for offset 0");
+    bench.step(Event::Revoked { partitions: vec![P0], lost: true });
+    bench.step(Event::Assigned(vec![Assignment { id: P0, topic: Arc::from("t"), number: 0 }]));
+    bench.poll(0..3);
+    bench.pass(50);
+    assert_eq!(bench.offsets_out(), [[0]], "the old batch is still out");
+}
+
+#[test]
+fn what_waited_behind_a_record_that_stops_its_partition_is_let_go() {
+    let stop = EngineSettings { poison: PoisonPolicy::Stop, ordering: Ordering::Partition, ..settings() };
+    let mut bench = Bench::new(EngineSettings { batch_records_max: 2, ..stop });
+    bench.poll(0..2);
+    bench.answer(Answer::Refused);
+    bench.wake_until_dispatch();
+    assert_eq!(bench.offsets_out(), [[0]]);
+    bench.answer(Answer::Refused);
+    bench.pass(60_000);
+    assert!(bench.out.is_empty(), "{:?}", bench.offsets_out());
+    assert_eq!(bench.engine.snapshot(bench.now).retry.records, 0);
+}
+
+#[test]
+fn a_revoke_and_a_drain_wait_for_a_commit_that_was_under_way_without_spinning() {
+    let mut bench = Bench::new(settings());
+    bench.poll(0..32);
+    bench.answer(Answer::Done);
+    bench.step(Event::Revoked { partitions: vec![P0], lost: false });
+    bench.pass(10_000);
+    bench.pass(2_999);
+    assert!(!bench.commands.contains(&Command::Release(vec![P0])));
+    bench.pass(1);
+    assert!(bench.commands.contains(&Command::Release(vec![P0])));
+    bench.step(Event::Drain { deadline: bench.now.mono });
+    assert_eq!(bench.commands.last(), Some(&Command::Leave));
+}
+
+#[test]
+fn records_given_up_at_the_door_do_not_pile_up_behind_held_letters() {
+    let mut bench = Bench::new(EngineSettings { max_record_bytes: 8, max_poll_records: 10, ..settings() });
+    let large = |offset| Record::new(P0, 0, offset, -1, Payload::new(None, Some(b"too much for it")));
+    let granted = bench.commands.len();
+    bench.poll_records((0..20).map(large).collect());
+    assert_eq!((bench.letters.len(), bench.engine.snapshot(bench.now).dead_letters.held), (10, 10));
+    assert_eq!(bench.commands.len(), granted, "no credit while the way out is blocked");
+    bench.pass(70_000);
+    assert_eq!(bench.engine.snapshot(bench.now).dead_letters.held, 0);
+    assert!(bench.commands[granted..].iter().any(|c| matches!(c, Command::Grant { records: 20, .. })));
+}
+
+#[test]
+fn a_record_over_the_size_limit_takes_no_byte_credit() {
+    let bytes = EngineSettings { queue_bytes_max: 4096, max_record_bytes: 256, batch_bytes_max: 1024, ..settings() };
+    let mut bench = Bench::new(EngineSettings { linger: Duration::from_secs(1), poison: PoisonPolicy::Skip, ..bytes });
+    let sized = |offset, size| Record::new(P0, 0, offset, -1, Payload::new(None, Some(&vec![b'v'; size])));
+    let granted = |bench: &Bench| -> u64 {
+        bench.commands.iter().map(|c| if let Command::Grant { bytes, .. } = c { *bytes } else { 0 }).sum()
+    };
+    assert_eq!(granted(&bench), 4096);
+    bench.poll_records(vec![sized(0, 100_000), sized(1, 200)]);
+    bench.poll_records((2..60).map(|offset| sized(offset, 100_000)).collect());
+    assert_eq!(granted(&bench), 4096, "3896 of them are left, and the queue holds the rest");
+}
+
+#[test]
+fn the_byte_cap_is_learnt_from_what_was_sent_not_from_what_is_still_ours() {
+    let mut bench = Bench::new(EngineSettings { concurrency: 1, ..settings() });
+    bench.poll(0..32);
+    bench.step(Event::Revoked { partitions: vec![P0], lost: true });
+    bench.answer(Answer::TooLarge);
+    assert_eq!(bench.engine.snapshot(bench.now).knobs.batch_bytes_max, 16 * crate::record::MIN_CHARGE_BYTES);
 }

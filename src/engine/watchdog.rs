@@ -14,7 +14,7 @@ pub const REPAIRS_MAX: u32 = 3;
 
 impl Engine {
     pub(super) fn on_progress(&mut self, now: Now, progress: &[Progress], out: &mut Effects) {
-        let reading = self.gate.is_open() && self.drain.is_none();
+        let reading = self.takes_in();
         let stall_after = self.settings.stall_after;
         let mut behind = false;
         for report in progress {

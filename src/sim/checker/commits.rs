@@ -1,0 +1,71 @@
+//! I2, I3 and I7 for commits: judged at every command, against the checker's own account.
+
+use std::time::Duration;
+
+use crate::{
+    engine::event::{CommitId, CommitOutcome, CommitResult},
+    record::PartitionId,
+    sim::{
+        broker::{Broker, log::Log},
+        checker::{
+            Checker, Promise,
+            book::{Owned, Place},
+            name,
+        },
+    },
+    time::Now,
+};
+
+/// A commit that is not answered for this long is given up.
+const ANSWER_WAIT: Duration = Duration::from_secs(60);
+
+impl Checker {
+    pub(super) fn on_commit(&mut self, now: Now, id: CommitId, offsets: &[(PartitionId, i64)], broker: &Broker) {
+        self.tally.commits += 1;
+        if self.settings.commit_interval.is_none() {
+            self.violate(now.mono, Promise::I7, "a commit although the client commits itself");
+        }
+        if self.commit.is_some_and(|(_, since)| now.mono < since + ANSWER_WAIT) {
+            self.violate(now.mono, Promise::I3, "a commit before the last one was answered");
+        }
+        self.commit = Some((id, now.mono));
+        for (partition, offset) in offsets {
+            let Some(log) = broker.log(*partition) else { continue };
+            self.check_commit(now, *partition, *offset, log);
+        }
+    }
+
+    fn check_commit(&mut self, now: Now, id: PartitionId, offset: i64, log: &Log) {
+        let book = &mut self.books[id.index()];
+        if book.owned == Owned::No {
+            let what = format!("{} is committed although it is not ours", name(log, offset));
+            return self.violate(now.mono, Promise::I7, what);
+        }
+        if let Some(asked) = book.asked.replace(offset).filter(|asked| *asked > offset) {
+            let what = format!("{} is committed after {asked}", name(log, offset));
+            return self.violate(now.mono, Promise::I3, what);
+        }
+        if offset > log.end() {
+            let what = format!("{} is committed, beyond the log's end {}", name(log, offset), log.end());
+            return self.violate(now.mono, Promise::I2, what);
+        }
+        let mut index = book.verified;
+        while let Some(record) = log.records().get(index).filter(|record| record.offset < offset) {
+            let place = book.place(index);
+            // What retention deleted before it could be read is nobody's to finish.
+            let gone = place == Place::Log && record.offset < log.start();
+            if !gone && !matches!(place, Place::Finished(_)) {
+                let what = format!("{} is committed, offset {} is {place:?}", name(log, offset), record.offset);
+                return self.violate(now.mono, Promise::I2, what);
+            }
+            index += 1;
+        }
+        book.verified = index;
+    }
+
+    pub(super) fn on_committed(&mut self, id: CommitId, results: &[CommitResult]) {
+        self.commit.take_if(|(asked, _)| *asked == id);
+        let failed = results.iter().any(|result| matches!(result.outcome, CommitOutcome::Failed(_)));
+        self.tally.commits_failed += u64::from(failed);
+    }
+}

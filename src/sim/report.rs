@@ -1,0 +1,166 @@
+//! What came of a run, in numbers, and the bands a scenario expects them in.
+
+use std::fmt::{self, Display, Formatter};
+
+use crate::{sim::checker::Violation, time::Instant};
+
+/// Counts of one run, from outside the engine, beside what the engine told.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tally {
+    pub produced: u64,
+    /// Handed to the engine, every time it was.
+    pub polled: u64,
+    pub completed: u64,
+    /// Completed after the deadline.
+    pub late: u64,
+    /// Completed more than once.
+    pub duplicates: u64,
+    pub expired: u64,
+    pub dead_lettered: u64,
+    pub skipped: u64,
+    pub abandoned: u64,
+    /// Deleted by retention before they were read.
+    pub deleted: u64,
+    /// Left behind a record that stops its partition.
+    pub held: u64,
+    pub stops: u64,
+    /// Failures charged to single records.
+    pub charged: u64,
+    pub dispatched: u64,
+    /// What the worker got to see.
+    pub requests: u64,
+    pub commits: u64,
+    pub commits_failed: u64,
+    pub pauses: u64,
+    pub hard_pauses: u64,
+    pub queue_peak: u64,
+    pub queue_bytes_peak: u64,
+    pub waiting_peak: u64,
+    pub in_flight_peak: u64,
+    pub span_peak: u64,
+    pub told_completed: u64,
+    pub told_late: u64,
+    pub told_expired: u64,
+    pub told_lettered: u64,
+    pub told_skipped: u64,
+}
+
+impl Tally {
+    pub(super) fn count(&mut self, end: crate::sim::checker::End) {
+        use crate::sim::checker::End;
+        match end {
+            End::Completed => self.completed += 1,
+            End::Expired => self.expired += 1,
+            End::DeadLettered => self.dead_lettered += 1,
+            End::Skipped => self.skipped += 1,
+        }
+    }
+}
+
+/// What a number may be, both ends included.
+pub type Band = Option<[u64; 2]>;
+
+/// What a scenario expects; what it does not name may be anything.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Expect {
+    pub completed: Band,
+    pub late: Band,
+    pub duplicates: Band,
+    pub expired: Band,
+    pub dead_lettered: Band,
+    pub skipped: Band,
+    pub deleted: Band,
+    pub held: Band,
+    pub stops: Band,
+    pub charged: Band,
+    pub requests: Band,
+    pub commits: Band,
+    pub pauses: Band,
+    pub hard_pauses: Band,
+    pub queue_peak: Band,
+    pub in_flight_peak: Band,
+    /// Virtual time until everything was drained.
+    pub drained_ms: Band,
+}
+
+/// A run that held every promise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    pub seed: u64,
+    pub tally: Tally,
+    pub steps: u64,
+    pub trace_hash: u64,
+    pub drained_at: Instant,
+    pub over_at: Instant,
+}
+
+impl Expect {
+    /// The first number that is out of its band.
+    pub fn judge(&self, tally: &Tally, drained_at: Instant) -> Option<String> {
+        let each = [
+            ("completed", self.completed, tally.completed),
+            ("late", self.late, tally.late),
+            ("duplicates", self.duplicates, tally.duplicates),
+            ("expired", self.expired, tally.expired),
+            ("dead_lettered", self.dead_lettered, tally.dead_lettered),
+            ("skipped", self.skipped, tally.skipped),
+            ("deleted", self.deleted, tally.deleted),
+            ("held", self.held, tally.held),
+            ("stops", self.stops, tally.stops),
+            ("charged", self.charged, tally.charged),
+            ("requests", self.requests, tally.requests),
+            ("commits", self.commits, tally.commits),
+            ("pauses", self.pauses, tally.pauses),
+            ("hard_pauses", self.hard_pauses, tally.hard_pauses),
+            ("queue_peak", self.queue_peak, tally.queue_peak),
+            ("in_flight_peak", self.in_flight_peak, tally.in_flight_peak),
+            ("drained_ms", self.drained_ms, drained_at.0 / 1_000_000),
+        ];
+        each.into_iter().find_map(|(name, band, value)| {
+            let [low, high] = band?;
+            (value < low || value > high).then(|| format!("{name} is {value}, expected {low} to {high}"))
+        })
+    }
+}
+
+impl Display for Report {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let t = &self.tally;
+        writeln!(f, "seed {}: every promise held; trace {:016x}, {} steps", self.seed, self.trace_hash, self.steps)?;
+        writeln!(
+            f,
+            "  produced {} = completed {} + expired {} + dead-lettered {} + skipped {} + deleted {} + held {}, \
+             beside what came twice or was finished elsewhere",
+            t.produced, t.completed, t.expired, t.dead_lettered, t.skipped, t.deleted, t.held
+        )?;
+        writeln!(
+            f,
+            "  polled {}, duplicates {}, late {}, abandoned {}, charged {}, requests {}, commits {} ({} failed)",
+            t.polled, t.duplicates, t.late, t.abandoned, t.charged, t.requests, t.commits, t.commits_failed
+        )?;
+        writeln!(
+            f,
+            "  peaks: queue {} records {} bytes, waiting {}, in flight {} batches, span {}; pauses {} soft {} hard",
+            t.queue_peak, t.queue_bytes_peak, t.waiting_peak, t.in_flight_peak, t.span_peak, t.pauses, t.hard_pauses
+        )?;
+        write!(f, "  drained at {} ms, over at {} ms", self.drained_at.0 / 1_000_000, self.over_at.0 / 1_000_000)
+    }
+}
+
+/// A run that did not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    pub seed: u64,
+    pub violation: Violation,
+    pub trace_hash: u64,
+    /// The last steps; empty unless they were kept.
+    pub tail: String,
+}
+
+impl Display for Failure {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.tail)?;
+        write!(f, "seed {}: {}", self.seed, self.violation)
+    }
+}
