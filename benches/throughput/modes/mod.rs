@@ -1,0 +1,46 @@
+//! The three things that are measured.
+
+mod throughput;
+
+use crate::{
+    Outcome,
+    args::{Mode, Options},
+    broker::Broker,
+    run::Subject,
+};
+
+/// # Errors
+/// When something does not work; never because a figure is bad.
+pub fn run(options: &Options) -> Outcome<()> {
+    if options.sidecar && !options.binary.exists() {
+        return Err(format!("there is no {}; SLUICEGATE_BIN names another", options.binary.display()).into());
+    }
+    eprintln!("starting the broker");
+    let broker = Broker::start()?;
+    heading(options, &broker);
+    match options.mode {
+        Mode::Throughput => throughput::run(options, &broker),
+        Mode::Memory | Mode::Latency => Err("not there yet".into()),
+    }
+}
+
+fn subjects(options: &Options) -> Vec<Subject> {
+    [(Subject::Floor, options.floor), (Subject::Sidecar, options.sidecar)]
+        .into_iter()
+        .filter_map(|(subject, wanted)| wanted.then_some(subject))
+        .collect()
+}
+
+fn heading(options: &Options, broker: &Broker) {
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    println!("{cores} cores, shared by broker, worker and subject; {}", broker.version);
+    println!(
+        "librdkafka {}, prefetch {} records or {} KiB; batches of {}, {} in flight; values of {} bytes\n",
+        rdkafka::util::get_rdkafka_version().1,
+        options.prefetch_records,
+        options.prefetch_kib,
+        options.batch_size,
+        options.in_flight,
+        options.value_bytes,
+    );
+}

@@ -1,0 +1,81 @@
+//! Rate and CPU: the whole topic through an instant worker, floor and sidecar in turn.
+
+use crate::{
+    Outcome,
+    args::Options,
+    broker::Broker,
+    modes::subjects,
+    run::{Measured, Setup, Subject, whole},
+    table::{Spread, Table},
+    topic::Topic,
+};
+
+pub fn run(options: &Options, broker: &Broker) -> Outcome<()> {
+    let mut topic = Topic::create(&broker.address, "throughput", options.partitions)?;
+    eprintln!("producing {} records", options.records);
+    topic.fill(&broker.address, options.records, options.value_bytes)?;
+    let subjects = subjects(options);
+    let mut measured: Vec<Vec<Measured>> = vec![Vec::new(); subjects.len()];
+    for round in 0..=options.runs {
+        for (subject, figures) in subjects.iter().zip(&mut measured) {
+            let one = whole(options, broker, &topic, *subject, &Setup::default())?;
+            eprintln!(
+                "{} {}: {:.0} records/s, {:.2} µs CPU, {:.1} MiB",
+                if round == 0 { "warm-up".to_owned() } else { format!("run {round}") },
+                subject.name(),
+                one.records_per_second,
+                one.cpu_us,
+                one.peak_mib,
+            );
+            if round > 0 {
+                figures.push(one);
+            }
+        }
+    }
+    println!(
+        "{} records over {} partitions, {} runs each after one warm-up, in turn; median (least-most)\n",
+        options.records, options.partitions, options.runs
+    );
+    figures(&subjects, &measured);
+    if let [floor, sidecar] = measured.as_slice() {
+        ratios(floor, sidecar);
+    }
+    Ok(())
+}
+
+fn figures(subjects: &[Subject], measured: &[Vec<Measured>]) {
+    let mut table = Table::new(&[
+        "",
+        "records/s",
+        "CPU µs a record",
+        "peak RSS MiB",
+        "records a request",
+        "worker CPU µs",
+        "broker CPU µs",
+    ]);
+    for (subject, runs) in subjects.iter().zip(measured) {
+        let spread = |figure: fn(&Measured) -> f64| Spread::of(runs.iter().map(figure));
+        table.row([
+            subject.name().to_owned(),
+            spread(|m| m.records_per_second).show_thousands(),
+            spread(|m| m.cpu_us).show(2),
+            spread(|m| m.peak_mib).show(1),
+            spread(|m| m.records_per_request).show(1),
+            spread(|m| m.worker_cpu_us).show(2),
+            spread(|m| m.broker_cpu_us).show(2),
+        ]);
+    }
+    table.print();
+}
+
+/// Run by run, because what disturbs one run of a pair often disturbs both.
+fn ratios(floor: &[Measured], sidecar: &[Measured]) {
+    let ratio = |figure: fn(&Measured) -> f64| {
+        Spread::of(floor.iter().zip(sidecar).map(|(floor, sidecar)| figure(sidecar) / figure(floor)))
+    };
+    let mut table = Table::new(&["sidecar / floor, by pairs", "median (least-most)"]);
+    table.row(["records/s".to_owned(), ratio(|m| m.records_per_second).show(2)]);
+    table.row(["CPU a record".to_owned(), ratio(|m| m.cpu_us).show(2)]);
+    table.row(["peak RSS".to_owned(), ratio(|m| m.peak_mib).show(2)]);
+    table.print();
+}
