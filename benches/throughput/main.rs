@@ -5,10 +5,12 @@
 //! Everything that is measured is a process of its own: the broker, the worker, and the floor or the sidecar. Worker and
 //! floor are this same binary, started again with another sub-command. No figure is asserted.
 
+#[path = "../../tests/support/kafka/mod.rs"]
+mod kafka;
+
 mod args;
 mod broker;
 mod floor;
-mod interim;
 mod modes;
 mod process;
 mod run;

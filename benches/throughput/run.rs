@@ -115,7 +115,7 @@ impl<'a> Running<'a> {
 
     /// CPU seconds of subject, worker and broker so far.
     fn cpu(&self) -> Outcome<[f64; 3]> {
-        let broker = self.broker.pid().map_or(Ok(0.0), cpu_seconds)?;
+        let broker = self.broker.pid.map_or(Ok(0.0), cpu_seconds)?;
         Ok([cpu_seconds(self.process.pid())?, cpu_seconds(self.worker.pid())?, broker])
     }
 

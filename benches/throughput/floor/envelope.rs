@@ -1,27 +1,58 @@
 //! The sidecar's envelope, written straight from librdkafka's messages: no record is copied but into its request.
 //!
 //! Byte for byte what `worker::protocol::json` writes for a record without headers whose value is JSON and whose key
-//! is text; anything else the benchmark does not produce, and the floor refuses.
+//! is text ([`check`] holds the two together); anything else the benchmark does not produce, and the floor refuses.
 
-use super::queue::Message;
-use crate::{
-    Outcome,
-    interim::{
-        text::{Digits, push_text},
-        validity,
+use std::sync::Arc;
+
+use sluicegate::{
+    engine::event::{Batch, BatchId},
+    record::{PartitionId, Payload, Record},
+    worker::{
+        protocol::{
+            json,
+            text::{Digits, push_text},
+            validity,
+        },
+        settings::ValueFormat,
     },
 };
+
+use super::queue::Message;
+use crate::Outcome;
 
 /// Room for an entry beside its key and value.
 const ENTRY_BYTES: usize = 384;
 
-/// One request body.
-///
-/// # Errors
-/// A record that is not of the benchmark's making.
-pub fn encode(topic: &str, sequence: u64, messages: &[Message]) -> Outcome<Vec<u8>> {
-    let values: usize = messages.iter().map(|m| m.value().map_or(0, <[u8]>::len)).sum();
-    let mut out = Vec::with_capacity(values + messages.len() * (ENTRY_BYTES + 2 * topic.len()) + 256);
+/// A record, borrowed.
+pub struct Entry<'a> {
+    partition: i32,
+    offset: i64,
+    timestamp: i64,
+    key: &'a [u8],
+    value: &'a [u8],
+}
+
+impl<'a> Entry<'a> {
+    /// # Errors
+    /// A record that is not of the benchmark's making.
+    pub fn of(message: &'a Message) -> Outcome<Self> {
+        if message.has_headers() {
+            return Err("a record with headers".into());
+        }
+        Ok(Self {
+            partition: message.partition(),
+            offset: message.offset(),
+            timestamp: message.timestamp(),
+            key: message.key().ok_or("a record without a key")?,
+            value: message.value().ok_or("a record without a value")?,
+        })
+    }
+}
+
+/// Begins a request body with room for that many bytes of values.
+pub fn begin(topic: &str, sequence: u64, records: usize, values: usize) -> Outcome<Vec<u8>> {
+    let mut out = Vec::with_capacity(values + records * (ENTRY_BYTES + 2 * topic.len()) + 256);
     out.extend_from_slice(b"{\"id\":\"");
     out.extend_from_slice(Digits::new(i64::try_from(sequence)?).as_bytes());
     out.extend_from_slice(b"\",\"topic\":\"");
@@ -29,26 +60,26 @@ pub fn encode(topic: &str, sequence: u64, messages: &[Message]) -> Outcome<Vec<u
     out.extend_from_slice(
         b"\",\"pubsubname\":\"sluicegate\",\"type\":\"com.dapr.event.sent.bulk\",\"metadata\":{},\"entries\":[",
     );
-    for (index, message) in messages.iter().enumerate() {
-        if index > 0 {
-            out.push(b',');
-        }
-        push_entry(&mut out, topic, message)?;
-    }
-    out.extend_from_slice(b"]}");
     Ok(out)
 }
 
-fn push_entry(out: &mut Vec<u8>, topic: &str, message: &Message) -> Outcome<()> {
-    let key = std::str::from_utf8(message.key().unwrap_or_default())?;
-    let value = message.value().ok_or("a record without a value")?;
-    validity::check(value).map_err(|at| format!("a value that is not JSON, from byte {at}"))?;
-    if message.has_headers() {
-        return Err("a record with headers".into());
-    }
-    let partition = Digits::new(message.partition().into());
-    let offset = Digits::new(message.offset());
-    let timestamp = Digits::new(message.timestamp());
+/// Ends a body to which entries were pushed.
+pub fn end(out: &mut Vec<u8>) {
+    // In the place of the last entry's comma.
+    out.pop();
+    out.extend_from_slice(b"]}");
+}
+
+/// Adds an entry and a comma.
+///
+/// # Errors
+/// A key that is not text, a value that is not JSON.
+pub fn push(out: &mut Vec<u8>, topic: &str, entry: &Entry<'_>) -> Outcome<()> {
+    let key = std::str::from_utf8(entry.key)?;
+    validity::check(entry.value).map_err(|at| format!("a value that is not JSON, from byte {at}"))?;
+    let partition = Digits::new(entry.partition.into());
+    let offset = Digits::new(entry.offset);
+    let timestamp = Digits::new(entry.timestamp);
     out.extend_from_slice(b"{\"entryId\":\"");
     push_text(out, topic);
     out.push(b'-');
@@ -74,7 +105,38 @@ fn push_entry(out: &mut Vec<u8>, topic: &str, message: &Message) -> Outcome<()> 
     out.extend_from_slice(b"\",\"__key\":\"");
     push_text(out, key);
     out.extend_from_slice(b"\"},\"contentType\":\"application/json\",\"event\":");
-    out.extend_from_slice(value);
-    out.push(b'}');
+    out.extend_from_slice(entry.value);
+    out.extend_from_slice(b"},");
     Ok(())
+}
+
+/// Whether floor and sidecar write the same request.
+///
+/// # Errors
+/// When they do not, with both.
+pub fn check() -> Outcome<()> {
+    let (topic, key, value) = ("a topic", "user \"7\"", r#"{"text":"one \u00e9 two"}"#);
+    let offsets = [0, 9_999_999_999];
+    let mut ours = begin(topic, 12, offsets.len(), 100)?;
+    for offset in offsets {
+        let entry =
+            Entry { partition: 3, offset, timestamp: 1_700_000_000_000, key: key.as_bytes(), value: value.as_bytes() };
+        push(&mut ours, topic, &entry)?;
+    }
+    end(&mut ours);
+    let payload = Payload::new(Some(key.as_bytes()), Some(value.as_bytes()));
+    let record = |offset| Record::new(PartitionId(0), 3, offset, 1_700_000_000_000, payload.clone());
+    let batch = Batch {
+        id: BatchId(12),
+        topic: Arc::from(topic),
+        records: offsets.map(record).into(),
+        not_after: None,
+        timeout: std::time::Duration::ZERO,
+    };
+    let theirs = json::encode(&batch, "12", ValueFormat::Auto).body;
+    if ours == theirs {
+        return Ok(());
+    }
+    let text = |body: &[u8]| String::from_utf8_lossy(body).into_owned();
+    Err(format!("the floor's envelope is not the sidecar's:\n{}\n{}", text(&ours), text(&theirs)).into())
 }

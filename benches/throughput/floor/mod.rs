@@ -4,7 +4,7 @@
 //! library and the same requests. Records are taken in order and committed in order; there is no ledger, no queue with
 //! watermarks, no admission, no retry, no metric and no log. Whatever is not as the benchmark made it ends the process.
 
-mod envelope;
+pub mod envelope;
 mod poll;
 mod progress;
 mod queue;

@@ -15,7 +15,8 @@ use rdkafka::{
 use tokio::sync::mpsc::{Sender, error::TrySendError};
 
 use super::{
-    FloorSettings, envelope,
+    FloorSettings,
+    envelope::{self, Entry},
     progress::Ends,
     queue::{Message, Queue},
 };
@@ -143,7 +144,12 @@ impl Poller {
     /// Hands a request over; while there is no room the consumer's own queue is still served.
     fn send(&mut self, batch: &[Message]) -> Outcome<()> {
         let sequence = self.sequence.fetch_add(1, Relaxed);
-        let body = envelope::encode(&self.topic, sequence, batch)?;
+        let values = batch.iter().map(|message| message.value().map_or(0, <[u8]>::len)).sum();
+        let mut body = envelope::begin(&self.topic, sequence, batch.len(), values)?;
+        for message in batch {
+            envelope::push(&mut body, &self.topic, &Entry::of(message)?)?;
+        }
+        envelope::end(&mut body);
         let mut request = Request { sequence, body, ends: Ends::of(batch) };
         loop {
             match self.feed.try_send(request) {

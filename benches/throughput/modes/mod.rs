@@ -6,6 +6,7 @@ use crate::{
     Outcome,
     args::{Mode, Options},
     broker::Broker,
+    floor::envelope,
     run::Subject,
 };
 
@@ -15,6 +16,7 @@ pub fn run(options: &Options) -> Outcome<()> {
     if options.sidecar && !options.binary.exists() {
         return Err(format!("there is no {}; SLUICEGATE_BIN names another", options.binary.display()).into());
     }
+    envelope::check()?;
     eprintln!("starting the broker");
     let broker = Broker::start()?;
     heading(options, &broker);
