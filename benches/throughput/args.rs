@@ -32,6 +32,8 @@ pub struct Options {
     pub in_flight: usize,
     pub prefetch_kib: u64,
     pub prefetch_records: u64,
+    /// Whether the floor copies its records.
+    pub copied: bool,
     pub floor: bool,
     pub sidecar: bool,
     /// Flags of the sidecar beside those the benchmark sets.
@@ -84,6 +86,7 @@ fn command() -> Command {
         .arg(number("in-flight", "8", "Requests at one time"))
         .arg(number("prefetch-kib", "4096", "queued.max.messages.kbytes of both"))
         .arg(number("prefetch-records", "20000", "queued.min.messages of both"))
+        .arg(flag("copied", "A lesser floor: records are copied and go through the sidecar's own encoder"))
         .arg(Arg::new("only").long("only").value_parser(["floor", "sidecar"]).help("Only one of the two"))
         .arg(
             Arg::new("env")
@@ -117,6 +120,7 @@ fn options(given: &ArgMatches) -> Options {
         in_flight: number("in-flight").max(1) as usize,
         prefetch_kib: number("prefetch-kib").max(1),
         prefetch_records: number("prefetch-records").max(1),
+        copied: given.get_flag("copied"),
         floor: only != Some("sidecar"),
         sidecar: only != Some("floor"),
         env: env.collect(),

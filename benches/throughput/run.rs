@@ -93,6 +93,7 @@ impl<'a> Running<'a> {
                 prefetch_kib: options.prefetch_kib,
                 prefetch_records: options.prefetch_records,
                 linger_ms: setup.linger_ms.unwrap_or(LINGER_MS),
+                copied: options.copied,
             }),
             Subject::Sidecar => {
                 let mut flags = vec![

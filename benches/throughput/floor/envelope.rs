@@ -25,7 +25,7 @@ use crate::Outcome;
 const ENTRY_BYTES: usize = 384;
 
 /// A record, borrowed.
-pub struct Entry<'a> {
+struct Entry<'a> {
     partition: i32,
     offset: i64,
     timestamp: i64,
@@ -36,7 +36,7 @@ pub struct Entry<'a> {
 impl<'a> Entry<'a> {
     /// # Errors
     /// A record that is not of the benchmark's making.
-    pub fn of(message: &'a Message) -> Outcome<Self> {
+    fn of(message: &'a Message) -> Outcome<Self> {
         if message.has_headers() {
             return Err("a record with headers".into());
         }
@@ -50,8 +50,44 @@ impl<'a> Entry<'a> {
     }
 }
 
-/// Begins a request body with room for that many bytes of values.
-pub fn begin(topic: &str, sequence: u64, records: usize, values: usize) -> Outcome<Vec<u8>> {
+/// A whole request in the borrowed way.
+///
+/// # Errors
+/// A record that is not of the benchmark's making.
+pub fn encode(topic: &str, sequence: u64, messages: &[Message]) -> Outcome<Vec<u8>> {
+    let values = messages.iter().map(|message| message.value().map_or(0, <[u8]>::len)).sum();
+    let mut body = begin(topic, sequence, messages.len(), values)?;
+    for message in messages {
+        push(&mut body, topic, &Entry::of(message)?)?;
+    }
+    end(&mut body);
+    Ok(body)
+}
+
+/// The same request by way of the sidecar's own encoder, which wants records that own their bytes: one copy and one
+/// allocation a record more.
+///
+/// # Errors
+/// A record that is not of the benchmark's making.
+pub fn encode_copied(topic: &Arc<str>, sequence: u64, messages: &[Message]) -> Outcome<Vec<u8>> {
+    let copied = |message: &Message| {
+        let entry = Entry::of(message)?;
+        let payload = Payload::new(Some(entry.key), Some(entry.value));
+        Ok(Record::new(PartitionId(0), entry.partition, entry.offset, entry.timestamp, payload))
+    };
+    let records = messages.iter().map(copied).collect::<Outcome<Vec<Record>>>()?;
+    let batch = batch(topic, sequence, records);
+    let encoded = json::encode(&batch, &sequence.to_string(), ValueFormat::Auto);
+    if encoded.undecodable.is_empty() { Ok(encoded.body) } else { Err("a value that is not JSON".into()) }
+}
+
+fn batch(topic: &Arc<str>, sequence: u64, records: Vec<Record>) -> Batch {
+    let (id, timeout) = (BatchId(sequence), std::time::Duration::ZERO);
+    Batch { id, topic: Arc::clone(topic), records, not_after: None, timeout }
+}
+
+/// A request body without entries, with room for that many bytes of values.
+fn begin(topic: &str, sequence: u64, records: usize, values: usize) -> Outcome<Vec<u8>> {
     let mut out = Vec::with_capacity(values + records * (ENTRY_BYTES + 2 * topic.len()) + 256);
     out.extend_from_slice(b"{\"id\":\"");
     out.extend_from_slice(Digits::new(i64::try_from(sequence)?).as_bytes());
@@ -64,17 +100,14 @@ pub fn begin(topic: &str, sequence: u64, records: usize, values: usize) -> Outco
 }
 
 /// Ends a body to which entries were pushed.
-pub fn end(out: &mut Vec<u8>) {
+fn end(out: &mut Vec<u8>) {
     // In the place of the last entry's comma.
     out.pop();
     out.extend_from_slice(b"]}");
 }
 
 /// Adds an entry and a comma.
-///
-/// # Errors
-/// A key that is not text, a value that is not JSON.
-pub fn push(out: &mut Vec<u8>, topic: &str, entry: &Entry<'_>) -> Outcome<()> {
+fn push(out: &mut Vec<u8>, topic: &str, entry: &Entry<'_>) -> Outcome<()> {
     let key = std::str::from_utf8(entry.key)?;
     validity::check(entry.value).map_err(|at| format!("a value that is not JSON, from byte {at}"))?;
     let partition = Digits::new(entry.partition.into());
@@ -126,13 +159,7 @@ pub fn check() -> Outcome<()> {
     end(&mut ours);
     let payload = Payload::new(Some(key.as_bytes()), Some(value.as_bytes()));
     let record = |offset| Record::new(PartitionId(0), 3, offset, 1_700_000_000_000, payload.clone());
-    let batch = Batch {
-        id: BatchId(12),
-        topic: Arc::from(topic),
-        records: offsets.map(record).into(),
-        not_after: None,
-        timeout: std::time::Duration::ZERO,
-    };
+    let batch = batch(&Arc::from(topic), 12, offsets.map(record).into());
     let theirs = json::encode(&batch, "12", ValueFormat::Auto).body;
     if ours == theirs {
         return Ok(());

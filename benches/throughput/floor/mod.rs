@@ -38,6 +38,8 @@ pub struct FloorSettings {
     pub prefetch_records: u64,
     /// The longest wait for a full request.
     pub linger_ms: u64,
+    /// Whether records are copied out of the client first, as the sidecar has to.
+    pub copied: bool,
 }
 
 /// Runs until standard input ends.
@@ -63,9 +65,8 @@ pub fn run(settings: &FloorSettings) -> Outcome<()> {
     while progress.finished() < handed_over.load(Relaxed) {
         std::thread::park_timeout(Duration::from_millis(1));
     }
-    if let Some(offsets) = progress.take(&settings.topic) {
-        client.commit(&offsets, CommitMode::Sync)?;
-    }
+    // All of it again: the last asynchronous commit may not have been answered yet.
+    client.commit(&progress.all(&settings.topic), CommitMode::Sync)?;
     Ok(())
 }
 

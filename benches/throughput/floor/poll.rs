@@ -15,8 +15,7 @@ use rdkafka::{
 use tokio::sync::mpsc::{Sender, error::TrySendError};
 
 use super::{
-    FloorSettings,
-    envelope::{self, Entry},
+    FloorSettings, envelope,
     progress::Ends,
     queue::{Message, Queue},
 };
@@ -85,7 +84,8 @@ pub struct Poller {
     client: Arc<Client>,
     queue: Queue,
     feed: Sender<Request>,
-    topic: String,
+    topic: Arc<str>,
+    copied: bool,
     batch_size: usize,
     linger: Duration,
     /// Requests so far, which is the number of the next.
@@ -99,7 +99,8 @@ impl Poller {
             client,
             queue,
             feed,
-            topic: settings.topic.clone(),
+            topic: Arc::from(settings.topic.as_str()),
+            copied: settings.copied,
             batch_size: settings.batch_size,
             linger: Duration::from_millis(settings.linger_ms),
             sequence: Arc::default(),
@@ -144,12 +145,11 @@ impl Poller {
     /// Hands a request over; while there is no room the consumer's own queue is still served.
     fn send(&mut self, batch: &[Message]) -> Outcome<()> {
         let sequence = self.sequence.fetch_add(1, Relaxed);
-        let values = batch.iter().map(|message| message.value().map_or(0, <[u8]>::len)).sum();
-        let mut body = envelope::begin(&self.topic, sequence, batch.len(), values)?;
-        for message in batch {
-            envelope::push(&mut body, &self.topic, &Entry::of(message)?)?;
-        }
-        envelope::end(&mut body);
+        let body = if self.copied {
+            envelope::encode_copied(&self.topic, sequence, batch)?
+        } else {
+            envelope::encode(&self.topic, sequence, batch)?
+        };
         let mut request = Request { sequence, body, ends: Ends::of(batch) };
         loop {
             match self.feed.try_send(request) {

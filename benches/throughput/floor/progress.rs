@@ -34,8 +34,10 @@ struct Inner {
     /// The number of the first in `answered`.
     first: u64,
     answered: VecDeque<Option<Ends>>,
-    /// Partition to next offset, not committed yet.
-    ready: BTreeMap<i32, i64>,
+    /// Partition to the offset after the last record that is finished with all before it.
+    next: BTreeMap<i32, i64>,
+    /// Whether any moved since it was last asked.
+    news: bool,
 }
 
 impl Progress {
@@ -49,7 +51,8 @@ impl Progress {
         }
         inner.answered[place] = Some(ends);
         while let Some(Some(Ends(ends))) = inner.answered.front() {
-            inner.ready.extend(ends.iter().copied());
+            inner.next.extend(ends.iter().copied());
+            inner.news = true;
             inner.answered.pop_front();
             inner.first += 1;
         }
@@ -60,13 +63,25 @@ impl Progress {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).first
     }
 
-    /// What to commit now, if anything.
+    /// What to commit now, if anything is new.
     pub fn take(&self, topic: &str) -> Option<TopicPartitionList> {
-        let ready = std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner).ready);
-        let mut offsets = TopicPartitionList::with_capacity(ready.len());
-        for (partition, next) in &ready {
-            offsets.add_partition_offset(topic, *partition, Offset::Offset(*next)).ok()?;
+        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut inner.news).then(|| inner.offsets(topic))
+    }
+
+    /// What is to be committed in the end.
+    pub fn all(&self, topic: &str) -> TopicPartitionList {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).offsets(topic)
+    }
+}
+
+impl Inner {
+    fn offsets(&self, topic: &str) -> TopicPartitionList {
+        let mut offsets = TopicPartitionList::with_capacity(self.next.len());
+        for (partition, next) in &self.next {
+            // Fails for an offset no log can have.
+            let _ = offsets.add_partition_offset(topic, *partition, Offset::Offset(*next));
         }
-        (!ready.is_empty()).then_some(offsets)
+        offsets
     }
 }
