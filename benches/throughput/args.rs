@@ -26,14 +26,16 @@ pub struct Options {
     pub mode: Mode,
     pub runs: usize,
     pub records: u64,
+    /// How long a bounded run takes.
+    pub seconds: u64,
     pub value_bytes: usize,
     pub partitions: i32,
     pub batch_size: usize,
     pub in_flight: usize,
     pub prefetch_kib: u64,
     pub prefetch_records: u64,
-    /// Whether the floor copies its records.
-    pub copied: bool,
+    /// Whether the copying floor runs too.
+    pub copying: bool,
     pub floor: bool,
     pub sidecar: bool,
     /// Flags of the sidecar beside those the benchmark sets.
@@ -80,13 +82,14 @@ fn command() -> Command {
         .arg(flag("latency", "Produce to worker latency at 2,000 records a second"))
         .arg(number("runs", "5", "Measured pairs, after one warm-up of each"))
         .arg(number("records", "600000", "Records in the topic"))
+        .arg(number("seconds", "60", "With --memory the longest run, with --latency the length of each"))
         .arg(number("value-bytes", "1024", "Length of a value").value_parser(value_parser!(u64).range(256..=1_000_000)))
         .arg(number("partitions", "8", "Partitions of the topic"))
         .arg(number("batch-size", "32", "Records in a request"))
         .arg(number("in-flight", "8", "Requests at one time"))
         .arg(number("prefetch-kib", "4096", "queued.max.messages.kbytes of both"))
         .arg(number("prefetch-records", "20000", "queued.min.messages of both"))
-        .arg(flag("copied", "A lesser floor: records are copied and go through the sidecar's own encoder"))
+        .arg(flag("copying", "With a second floor that copies its records and uses the sidecar's own encoder"))
         .arg(Arg::new("only").long("only").value_parser(["floor", "sidecar"]).help("Only one of the two"))
         .arg(
             Arg::new("env")
@@ -114,13 +117,14 @@ fn options(given: &ArgMatches) -> Options {
         },
         runs: number("runs").max(1) as usize,
         records: number("records").max(1),
+        seconds: number("seconds").max(1),
         value_bytes: number("value-bytes") as usize,
         partitions: number("partitions").clamp(1, 10_000) as i32,
         batch_size: number("batch-size").max(1) as usize,
         in_flight: number("in-flight").max(1) as usize,
         prefetch_kib: number("prefetch-kib").max(1),
         prefetch_records: number("prefetch-records").max(1),
-        copied: given.get_flag("copied"),
+        copying: given.get_flag("copying"),
         floor: only != Some("sidecar"),
         sidecar: only != Some("floor"),
         env: env.collect(),

@@ -34,6 +34,17 @@ pub fn cpu_seconds(pid: u32) -> Outcome<f64> {
     Ok(ticks / TICKS_PER_SECOND)
 }
 
+/// The machine's CPU time so far, in seconds, of all cores together: what was used, and all there was.
+pub fn machine_seconds() -> Outcome<(f64, f64)> {
+    let stat = fs::read_to_string("/proc/stat")?;
+    let line = stat.lines().next().unwrap_or_default();
+    // user nice system idle iowait irq softirq steal; what follows is counted in user already.
+    let ticks = line.split_whitespace().skip(1).take(8).map(str::parse::<f64>).collect::<Result<Vec<f64>, _>>()?;
+    let all: f64 = ticks.iter().sum();
+    let idle: f64 = ticks.iter().skip(3).take(2).sum();
+    Ok(((all - idle) / TICKS_PER_SECOND, all / TICKS_PER_SECOND))
+}
+
 /// Most memory resident at one time, in MiB.
 pub fn peak_rss_mib(pid: u32) -> Outcome<f64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status"))?;

@@ -7,7 +7,7 @@ use crate::{
     args::Options,
     broker::Broker,
     floor::FloorSettings,
-    process::{Process, Worker, cpu_seconds, peak_rss_mib},
+    process::{Process, Worker, cpu_seconds, machine_seconds, peak_rss_mib},
     topic::Topic,
     wall_us,
     worker::{Report, Said, WorkerSettings},
@@ -17,6 +17,8 @@ use crate::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Subject {
     Floor,
+    /// The floor, but every record is copied out of the client and goes through the sidecar's encoder.
+    CopyingFloor,
     Sidecar,
 }
 
@@ -24,6 +26,7 @@ impl Subject {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Floor => "floor",
+            Self::CopyingFloor => "floor that copies",
             Self::Sidecar => "sidecar",
         }
     }
@@ -49,6 +52,7 @@ const PATIENCE: Duration = Duration::from_secs(600);
 /// The figures of one run.
 #[derive(Debug, Clone, Copy)]
 pub struct Measured {
+    pub records: u64,
     pub records_per_second: f64,
     /// User and system time of the subject from the first record to the last.
     pub cpu_us: f64,
@@ -57,12 +61,16 @@ pub struct Measured {
     pub worker_cpu_us: f64,
     pub broker_cpu_us: f64,
     pub records_per_request: f64,
+    /// Share of the machine's CPU time that went to anything else, in per cent. A figure taken beside much of it says
+    /// little.
+    pub elsewhere_percent: f64,
 }
 
 /// A subject at work.
 pub struct Running<'a> {
-    pub worker: Worker,
+    /// Before the worker, so that it ends first.
     pub process: Process,
+    pub worker: Worker,
     pub group: String,
     broker: &'a Broker,
 }
@@ -81,9 +89,9 @@ impl<'a> Running<'a> {
             delay_ms: setup.delay_ms,
             latency: setup.latency,
         })?;
-        let group = format!("sluicegate-bench-{}-{}", subject.name(), wall_us());
+        let group = format!("sluicegate-bench-{}", wall_us());
         let process = match subject {
-            Subject::Floor => Process::floor(&FloorSettings {
+            Subject::Floor | Subject::CopyingFloor => Process::floor(&FloorSettings {
                 brokers: broker.address.clone(),
                 topic: topic.name.clone(),
                 group: group.clone(),
@@ -93,7 +101,7 @@ impl<'a> Running<'a> {
                 prefetch_kib: options.prefetch_kib,
                 prefetch_records: options.prefetch_records,
                 linger_ms: setup.linger_ms.unwrap_or(LINGER_MS),
-                copied: options.copied,
+                copied: subject == Subject::CopyingFloor,
             }),
             Subject::Sidecar => {
                 let mut flags = vec![
@@ -145,21 +153,25 @@ impl<'a> Running<'a> {
     /// From the first record to the last, or until `limit` has passed.
     pub fn measure(&mut self, limit: Duration) -> Outcome<Measured> {
         self.first()?;
-        let before = self.cpu()?;
+        let (before, machine_before) = (self.cpu()?, machine_seconds()?);
         let report = match self.last(limit)? {
             Some(report) => report,
             None => self.worker.report(&mut self.process)?,
         };
-        let after = self.cpu()?;
+        let (after, machine_after) = (self.cpu()?, machine_seconds()?);
+        let used: f64 = after.iter().sum::<f64>() - before.iter().sum::<f64>();
+        let (busy, all) = (machine_after.0 - machine_before.0, machine_after.1 - machine_before.1);
         let records = report.records as f64;
         let each = |index: usize| (after[index] - before[index]) * 1e6 / records;
         Ok(Measured {
+            records: report.records,
             records_per_second: records / report.seconds,
             cpu_us: each(0),
             peak_mib: peak_rss_mib(self.process.pid())?,
             worker_cpu_us: each(1),
             broker_cpu_us: each(2),
             records_per_request: records / report.requests as f64,
+            elsewhere_percent: (busy - used).max(0.0) / all * 100.0,
         })
     }
 }

@@ -1,6 +1,9 @@
 //! Topics and the records in them.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
+    time::{Duration, Instant},
+};
 
 use rdkafka::{
     ClientConfig,
@@ -91,6 +94,38 @@ impl Topic {
     }
 }
 
+/// Produces at a steady rate, each value beginning with the time it was made at, until told to stop.
+///
+/// # Errors
+/// When the client does not take a record.
+pub fn produce_steadily(
+    brokers: &str,
+    topic: &Topic,
+    per_second: u32,
+    value_bytes: usize,
+    stop: &AtomicBool,
+) -> Outcome<()> {
+    let producer: BaseProducer =
+        ClientConfig::new().set("bootstrap.servers", brokers).set("linger.ms", "1").set("acks", "1").create()?;
+    let mut values = Values::new(value_bytes);
+    let start = Instant::now();
+    for number in 0_u32.. {
+        if stop.load(Relaxed) {
+            break;
+        }
+        let due = start + Duration::from_secs(1) / per_second * number;
+        producer.poll(Duration::ZERO);
+        std::thread::sleep(due.saturating_duration_since(Instant::now()));
+        values.next_at(number.into(), Some(wall_us()));
+        let key = format!("user-{number:05}");
+        let partition = i32::try_from(number)? % topic.partitions;
+        let record = BaseRecord::to(&topic.name).partition(partition).key(&key).payload(&values.value);
+        producer.send(record).map_err(|(error, _)| error)?;
+    }
+    producer.flush(WAIT)?;
+    Ok(())
+}
+
 /// JSON objects of one exact length: a few short fields and a long text of random words, so that neither compression
 /// nor a lucky branch helps anybody. The same values in every run.
 struct Values {
@@ -105,13 +140,22 @@ impl Values {
     }
 
     fn next(&mut self, number: u64) {
+        self.next_at(number, None);
+    }
+
+    /// With the microseconds since the Unix epoch in front, where the worker looks for them.
+    fn next_at(&mut self, number: u64, sent_us: Option<u64>) {
         use std::fmt::Write as _;
         let rng = &mut self.rng;
         self.value.clear();
+        self.value.push('{');
         // Writing into a string does not fail.
+        if let Some(sent_us) = sent_us {
+            let _ = write!(self.value, r#""sent_us":{sent_us},"#);
+        }
         let _ = write!(
             self.value,
-            r#"{{"id":{number},"model":"m-{}","user":"u-{:08x}","score":{:.4},"urgent":{},"tags":["{:04x}","{:04x}"],"text":""#,
+            r#""id":{number},"model":"m-{}","user":"u-{:08x}","score":{:.4},"urgent":{},"tags":["{:04x}","{:04x}"],"text":""#,
             number % 5,
             rng.u32(..),
             rng.f64(),

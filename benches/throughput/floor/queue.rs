@@ -47,7 +47,8 @@ impl Queue {
     /// `room` is one. Only one thread may read.
     pub fn read(self, into: &mut Vec<Message>, room: usize, wait: Duration) -> usize {
         into.reserve(room);
-        let millis = i32::try_from(wait.as_millis()).unwrap_or(i32::MAX);
+        // Rounded up: a wait of no time at all, again and again, would be a busy loop.
+        let millis = i32::try_from(wait.as_micros().div_ceil(1000)).unwrap_or(i32::MAX);
         let spare = into.spare_capacity_mut();
         // SAFETY: `Message` is a transparent non-null pointer and there is room for `room` of them; librdkafka writes
         // as many as it returns, each ours to destroy.

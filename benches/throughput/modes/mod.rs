@@ -1,5 +1,7 @@
 //! The three things that are measured.
 
+mod latency;
+mod memory;
 mod throughput;
 
 use crate::{
@@ -22,15 +24,15 @@ pub fn run(options: &Options) -> Outcome<()> {
     heading(options, &broker);
     match options.mode {
         Mode::Throughput => throughput::run(options, &broker),
-        Mode::Memory | Mode::Latency => Err("not there yet".into()),
+        Mode::Memory => memory::run(options, &broker),
+        Mode::Latency => latency::run(options, &broker),
     }
 }
 
 fn subjects(options: &Options) -> Vec<Subject> {
-    [(Subject::Floor, options.floor), (Subject::Sidecar, options.sidecar)]
-        .into_iter()
-        .filter_map(|(subject, wanted)| wanted.then_some(subject))
-        .collect()
+    let floors = options.floor.then_some(Subject::Floor).into_iter();
+    let copying = (options.floor && options.copying).then_some(Subject::CopyingFloor);
+    floors.chain(copying).chain(options.sidecar.then_some(Subject::Sidecar)).collect()
 }
 
 fn heading(options: &Options, broker: &Broker) {

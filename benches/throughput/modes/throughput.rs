@@ -20,12 +20,13 @@ pub fn run(options: &Options, broker: &Broker) -> Outcome<()> {
         for (subject, figures) in subjects.iter().zip(&mut measured) {
             let one = whole(options, broker, &topic, *subject, &Setup::default())?;
             eprintln!(
-                "{} {}: {:.0} records/s, {:.2} µs CPU, {:.1} MiB",
+                "{} {}: {:.0} records/s, {:.2} µs CPU, {:.1} MiB, {:.0} % of the CPU elsewhere",
                 if round == 0 { "warm-up".to_owned() } else { format!("run {round}") },
                 subject.name(),
                 one.records_per_second,
                 one.cpu_us,
                 one.peak_mib,
+                one.elsewhere_percent,
             );
             if round > 0 {
                 figures.push(one);
@@ -37,8 +38,8 @@ pub fn run(options: &Options, broker: &Broker) -> Outcome<()> {
         options.records, options.partitions, options.runs
     );
     figures(&subjects, &measured);
-    if let [floor, sidecar] = measured.as_slice() {
-        ratios(floor, sidecar);
+    for (subject, runs) in subjects.iter().zip(&measured).skip(1).filter(|_| subjects[0] == Subject::Floor) {
+        ratios(*subject, runs, &measured[0]);
     }
     Ok(())
 }
@@ -52,6 +53,7 @@ fn figures(subjects: &[Subject], measured: &[Vec<Measured>]) {
         "records a request",
         "worker CPU µs",
         "broker CPU µs",
+        "CPU elsewhere %",
     ]);
     for (subject, runs) in subjects.iter().zip(measured) {
         let spread = |figure: fn(&Measured) -> f64| Spread::of(runs.iter().map(figure));
@@ -63,19 +65,20 @@ fn figures(subjects: &[Subject], measured: &[Vec<Measured>]) {
             spread(|m| m.records_per_request).show(1),
             spread(|m| m.worker_cpu_us).show(2),
             spread(|m| m.broker_cpu_us).show(2),
+            spread(|m| m.elsewhere_percent).show(0),
         ]);
     }
     table.print();
 }
 
 /// Run by run, because what disturbs one run of a pair often disturbs both.
-fn ratios(floor: &[Measured], sidecar: &[Measured]) {
+fn ratios(subject: Subject, runs: &[Measured], floor: &[Measured]) {
     let ratio = |figure: fn(&Measured) -> f64| {
-        Spread::of(floor.iter().zip(sidecar).map(|(floor, sidecar)| figure(sidecar) / figure(floor)))
+        Spread::of(runs.iter().zip(floor).map(|(run, floor)| figure(run) / figure(floor))).show(2)
     };
-    let mut table = Table::new(&["sidecar / floor, by pairs", "median (least-most)"]);
-    table.row(["records/s".to_owned(), ratio(|m| m.records_per_second).show(2)]);
-    table.row(["CPU a record".to_owned(), ratio(|m| m.cpu_us).show(2)]);
-    table.row(["peak RSS".to_owned(), ratio(|m| m.peak_mib).show(2)]);
+    let mut table = Table::new(&[&format!("{} / floor, by pairs", subject.name()), "median (least-most)"]);
+    table.row(["records/s".to_owned(), ratio(|m| m.records_per_second)]);
+    table.row(["CPU a record".to_owned(), ratio(|m| m.cpu_us)]);
+    table.row(["peak RSS".to_owned(), ratio(|m| m.peak_mib)]);
     table.print();
 }
