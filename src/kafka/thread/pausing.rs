@@ -137,6 +137,10 @@ impl Poller {
                 Some(next) => {
                     slot.unplaced = true;
                     seek.push((id, next));
+                    // To offset zero the client seeks without a word to the leader's connection.
+                    if next == 0 {
+                        wake.push(id);
+                    }
                 }
                 None if slot.spoiled => lost.push(id),
                 None => wake.push(id),

@@ -1,0 +1,89 @@
+//! How it stands: progress, a leader that is away, being fenced, leaving.
+
+use std::time::{Duration, Instant};
+
+use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
+use sluicegate::{
+    engine::event::{Command, Event},
+    kafka::KafkaSource,
+    runtime::{Source as _, SourceEvent, SourceNote},
+};
+
+use crate::{
+    kafka::member::{Member, PATIENCE},
+    start,
+};
+
+#[tokio::test]
+async fn leaving_with_the_brokers_away_and_a_commit_pending_ends_in_bound() {
+    let (mock, writer, mut settings) = start(1);
+    settings.session_timeout = Duration::from_secs(45);
+    writer.fill(1, 0, 10, 10);
+    let mut member = Member::join(&settings);
+    member.until("10", |m| m.records.len() == 10).await;
+    mock.cluster().broker_down(-1).unwrap();
+    member.commit();
+    let started = Instant::now();
+    member.leave().await;
+    assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
+}
+
+#[tokio::test]
+async fn lag_does_not_freeze_while_nothing_is_read() {
+    let (_mock, writer, settings) = start(1);
+    writer.fill(1, 0, 10, 10);
+    let mut member = Member::join(&settings);
+    member.until("10", |m| m.records.len() == 10).await;
+    let id = member.ids()[0];
+    member.until("the end is told", |m| m.progress.get(&id).is_some_and(|p| p.end == Some(10))).await;
+    member.source.perform(Command::Pause(vec![id]));
+    writer.fill(1, 10, 90, 10);
+    member.until("the new end is told", |m| m.progress.get(&id).is_some_and(|p| p.end == Some(100))).await;
+    let progress = member.progress[&id];
+    assert!(progress.leader_answers);
+    assert_eq!(progress.position, Some(10));
+}
+
+#[tokio::test]
+async fn a_leader_that_is_away_is_told_and_is_no_fault_of_the_thread() {
+    let (mock, writer, mut settings) = start(1);
+    // Long enough not to be lost first.
+    settings.session_timeout = Duration::from_secs(45);
+    writer.fill(1, 0, 10, 10);
+    let mut member = Member::join(&settings);
+    member.until("10", |m| m.records.len() == 10).await;
+    let id = member.ids()[0];
+    member.until("it answers", |m| m.progress.get(&id).is_some_and(|p| p.leader_answers)).await;
+    mock.cluster().broker_down(-1).unwrap();
+    member.until("it does not", |m| m.progress.get(&id).is_some_and(|p| !p.leader_answers)).await;
+    assert!(member.source.heartbeat().age() < Duration::from_secs(1));
+    assert!(member.notes.iter().any(|n| matches!(n, SourceNote::ClientError { .. })));
+}
+
+#[tokio::test]
+async fn a_fenced_static_member_is_beyond_repair() {
+    let (mock, _writer, mut settings) = start(1);
+    settings.group_instance_id = Some("pod-0".to_owned());
+    let mut member = Member::join(&settings);
+    member.until("assigned", |m| m.ends.len() == 1).await;
+    let fenced = RDKafkaRespErr::RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID;
+    mock.cluster().request_errors(RDKafkaApiKey::Heartbeat, &[fenced]);
+    let fatal = async {
+        loop {
+            if let SourceEvent::Fatal(text) = member.source.next().await {
+                return text;
+            }
+        }
+    };
+    let text = tokio::time::timeout(PATIENCE, fatal).await.unwrap();
+    assert!(text.contains("FENCED_INSTANCE_ID"), "{text}");
+}
+
+#[tokio::test]
+async fn a_source_that_was_never_joined_leaves_too() {
+    let (_mock, _writer, settings) = start(1);
+    let mut source = KafkaSource::connect(&settings).unwrap();
+    source.perform(Command::Leave);
+    let left = tokio::time::timeout(PATIENCE, source.next()).await.unwrap();
+    assert!(matches!(left, SourceEvent::Engine(Event::Left)), "{left:?}");
+}
