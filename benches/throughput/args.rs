@@ -28,6 +28,8 @@ pub struct Options {
     pub records: u64,
     /// How long a bounded run takes.
     pub seconds: u64,
+    /// How long to wait at most, before each round, for a machine that does nothing else.
+    pub quiet_seconds: u64,
     pub value_bytes: usize,
     pub partitions: i32,
     pub batch_size: usize,
@@ -83,6 +85,7 @@ fn command() -> Command {
         .arg(number("runs", "5", "Measured pairs, after one warm-up of each"))
         .arg(number("records", "600000", "Records in the topic"))
         .arg(number("seconds", "60", "With --memory the longest run, with --latency the length of each"))
+        .arg(number("quiet", "0", "Seconds to wait at most, before each round, until nothing else uses the CPU"))
         .arg(number("value-bytes", "1024", "Length of a value").value_parser(value_parser!(u64).range(256..=1_000_000)))
         .arg(number("partitions", "8", "Partitions of the topic"))
         .arg(number("batch-size", "32", "Records in a request"))
@@ -118,6 +121,7 @@ fn options(given: &ArgMatches) -> Options {
         runs: number("runs").max(1) as usize,
         records: number("records").max(1),
         seconds: number("seconds").max(1),
+        quiet_seconds: number("quiet"),
         value_bytes: number("value-bytes") as usize,
         partitions: number("partitions").clamp(1, 10_000) as i32,
         batch_size: number("batch-size").max(1) as usize,

@@ -12,7 +12,7 @@ use crate::{
     Outcome,
     args::Options,
     broker::Broker,
-    modes::subjects,
+    modes::{subjects, wait_for_quiet},
     process::cpu_seconds,
     run::{LINGER_MS, Running, Setup, Subject},
     table::{Spread, Table},
@@ -37,6 +37,7 @@ pub fn run(options: &Options, broker: &Broker) -> Outcome<()> {
         [LINGER_MS, 1].into_iter().flat_map(|linger| subjects(options).into_iter().map(move |s| (s, linger))).collect();
     let mut measured: Vec<Vec<Measured>> = kinds.iter().map(|_| Vec::new()).collect();
     for round in 1..=options.runs {
+        wait_for_quiet(options)?;
         for ((subject, linger_ms), runs) in kinds.iter().zip(&mut measured) {
             let one = one(options, broker, *subject, *linger_ms)?;
             let Latency { p50, p99, .. } = one.latency;

@@ -4,7 +4,7 @@ use crate::{
     Outcome,
     args::Options,
     broker::Broker,
-    modes::subjects,
+    modes::{subjects, wait_for_quiet},
     run::{Measured, Setup, Subject, whole},
     table::{Spread, Table},
     topic::Topic,
@@ -17,6 +17,7 @@ pub fn run(options: &Options, broker: &Broker) -> Outcome<()> {
     let subjects = subjects(options);
     let mut measured: Vec<Vec<Measured>> = vec![Vec::new(); subjects.len()];
     for round in 0..=options.runs {
+        wait_for_quiet(options)?;
         for (subject, figures) in subjects.iter().zip(&mut measured) {
             let one = whole(options, broker, &topic, *subject, &Setup::default())?;
             eprintln!(
