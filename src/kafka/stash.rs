@@ -34,8 +34,8 @@ pub struct Polled {
 }
 
 impl Stash {
-    /// Polls of at most `poll_records_max`; a record charged with more than `record_bytes_max` passes without byte
-    /// credit.
+    /// Polls of at most `poll_records_max`; a record charged with more than `record_bytes_max` passes whatever the byte
+    /// credit is, and takes none of it.
     pub fn new(poll_records_max: u32, record_bytes_max: u64) -> Self {
         let poll_records_max = poll_records_max.max(1);
         Self { entries: VecDeque::new(), records: 0, bytes: 0, poll_records_max, record_bytes_max }
@@ -84,7 +84,7 @@ impl Stash {
                         polled.records.reserve_exact(self.entries.len() + 1);
                     }
                     self.records -= 1;
-                    self.bytes = self.bytes.saturating_sub(record.charge());
+                    self.bytes -= self.byte_cost(&record);
                     polled.records.push(record);
                 }
                 Entry::Record(record) => {
@@ -97,10 +97,12 @@ impl Stash {
     }
 
     fn affords(&self, record: &Record, polled: usize) -> bool {
-        let charge = record.charge();
-        self.records > 0
-            && polled < self.poll_records_max as usize
-            && (charge <= self.bytes || charge > self.record_bytes_max)
+        self.records > 0 && polled < self.poll_records_max as usize && self.byte_cost(record) <= self.bytes
+    }
+
+    /// Byte credit a record takes: none when it is over the limit, as the engine counts it too.
+    fn byte_cost(&self, record: &Record) -> u64 {
+        Some(record.charge()).filter(|charge| *charge <= self.record_bytes_max).unwrap_or(0)
     }
 }
 
