@@ -126,7 +126,9 @@ impl Checker {
         }
         // What was given up in the same answer meets its own end.
         self.let_go_if(id, log, |entry| entry.doomed.is_none());
-        self.books[id.index()].stopped = true;
+        let book = &mut self.books[id.index()];
+        book.put(index, &log.records()[index], Place::LetGo, &mut self.waiting);
+        book.stopped = true;
         self.tally.stops += 1;
     }
 }
