@@ -645,3 +645,14 @@ fn the_byte_cap_is_learnt_from_what_was_sent_not_from_what_is_still_ours() {
     bench.answer(Answer::TooLarge);
     assert_eq!(bench.engine.snapshot(bench.now).knobs.batch_bytes_max, 16 * crate::record::MIN_CHARGE_BYTES);
 }
+
+#[test]
+fn a_pause_that_crosses_a_reassignment_does_not_outlive_it() {
+    let mut bench = Bench::new(EngineSettings { span_max: 400, concurrency: 8, ..settings() });
+    (0..224).step_by(32).for_each(|start| bench.poll(start..start + 32));
+    assert_eq!(bench.commands.iter().filter(|c| matches!(c, Command::Pause(_))).count(), 1);
+    bench.step(Event::Revoked { partitions: vec![P0], lost: true });
+    let told = bench.commands.len();
+    bench.step(Event::Assigned(vec![Assignment { id: P0, topic: Arc::from("t"), number: 0 }]));
+    assert!(bench.commands[told..].contains(&Command::Resume(vec![P0])), "{:?}", &bench.commands[told..]);
+}
