@@ -656,3 +656,21 @@ fn a_pause_that_crosses_a_reassignment_does_not_outlive_it() {
     bench.step(Event::Assigned(vec![Assignment { id: P0, topic: Arc::from("t"), number: 0 }]));
     assert!(bench.commands[told..].contains(&Command::Resume(vec![P0])), "{:?}", &bench.commands[told..]);
 }
+
+#[test]
+fn a_slow_dead_letter_topic_holds_the_records_back_instead_of_filling_the_memory() {
+    let mut bench = Bench::new(EngineSettings { dead_letter_max_pct: 100.0, batch_records_max: 64, ..settings() });
+    for start in (0..640).step_by(64) {
+        bench.poll(start..start + 64);
+        if start < 320 {
+            bench.answer(Answer::Done);
+        } else if !bench.out.is_empty() {
+            bench.answer(Answer::Each(vec![Verdict::Drop; 64]));
+        }
+    }
+    assert_eq!((bench.letters.len(), bench.engine.snapshot(bench.now).dead_letters.held), (128, 64));
+    assert!(bench.out.is_empty());
+    let letter = bench.letters.remove(0);
+    bench.step(Event::DeadLettered(DeadLettered::Acknowledged { letter }));
+    assert_eq!((bench.letters.len(), bench.engine.snapshot(bench.now).dead_letters.held), (128, 63));
+}
