@@ -30,8 +30,9 @@ pub struct Partition {
     /// In the list of partitions whose frontier moved.
     pub dirty: bool,
     pub pauses: Pauses,
-    /// Whether the client was told to pause it.
-    pub paused_in_client: bool,
+    /// What the client was told last. Nothing at the start of an epoch: a pause of the one before may still be on its
+    /// way to it, so it is told either way.
+    pub paused_in_client: Option<bool>,
     pub end: Option<i64>,
     pub stall: Stall,
 }
@@ -104,7 +105,7 @@ impl Partitions {
             asked: None,
             dirty: false,
             pauses: Pauses::default(),
-            paused_in_client: false,
+            paused_in_client: None,
             end: None,
             stall: Stall::default(),
         });

@@ -9,6 +9,10 @@ use crate::{
     time::Instant,
 };
 
+/// Letters the topic has not answered yet, at most. The budget alone is a share of the traffic, which a slow topic would
+/// let pile up in memory.
+const IN_FLIGHT_MAX: u32 = 128;
+
 /// Letters that wait for the budget or for the topic to answer, oldest first. Bound: while any waits, fresh records are
 /// not dispatched and no credit is granted, so at most what was in flight, in the retry pool or granted already comes to
 /// lie here.
@@ -30,7 +34,7 @@ impl Outbox {
 
     /// The next letter that may go.
     pub fn next(&mut self, now: Instant, budget: &mut LetterBudget) -> Option<DeadLetter> {
-        if self.held.is_empty() || now < self.retry_at || !budget.take(now) {
+        if self.held.is_empty() || self.is_full() || now < self.retry_at || !budget.take(now) {
             return None;
         }
         let letter = self.held.pop_front()?;
@@ -66,9 +70,13 @@ impl Outbox {
         self.in_flight
     }
 
-    /// When a held letter may go as far as the topic is concerned.
+    fn is_full(&self) -> bool {
+        self.in_flight >= IN_FLIGHT_MAX
+    }
+
+    /// When a held letter may go as far as the topic is concerned; `None` while an answer of it has to come first.
     pub fn retry_at(&self) -> Option<Instant> {
-        (!self.held.is_empty()).then_some(self.retry_at)
+        (!self.held.is_empty() && !self.is_full()).then_some(self.retry_at)
     }
 
     pub fn abandon(&mut self, partition: PartitionId, mut with: impl FnMut(Record)) {

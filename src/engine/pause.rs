@@ -65,13 +65,13 @@ impl Engine {
             let differs = self
                 .partitions
                 .active()
-                .filter(move |(_, p)| (hard || p.pauses.any()) == wanted && p.paused_in_client != wanted);
+                .filter(move |(_, p)| (hard || p.pauses.any()) == wanted && p.paused_in_client != Some(wanted));
             differs.map(|(id, _)| id).collect::<Vec<_>>()
         };
         for (wanted, ids) in [(true, change(true)), (false, change(false))] {
             for id in &ids {
                 if let Some(partition) = self.partitions.get_mut(*id) {
-                    partition.paused_in_client = wanted;
+                    partition.paused_in_client = Some(wanted);
                 }
             }
             if !ids.is_empty() {

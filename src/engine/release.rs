@@ -111,7 +111,7 @@ impl Engine {
         // Released first: the client is not told to resume what goes.
         if let Some(partition) = self.partitions.get_mut(id) {
             partition.phase = Phase::Released;
-            partition.paused_in_client = false;
+            partition.paused_in_client = None;
         }
         self.abandon_partition(id, cause, out);
     }

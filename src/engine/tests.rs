@@ -645,3 +645,32 @@ fn the_byte_cap_is_learnt_from_what_was_sent_not_from_what_is_still_ours() {
     bench.answer(Answer::TooLarge);
     assert_eq!(bench.engine.snapshot(bench.now).knobs.batch_bytes_max, 16 * crate::record::MIN_CHARGE_BYTES);
 }
+
+#[test]
+fn a_pause_that_crosses_a_reassignment_does_not_outlive_it() {
+    let mut bench = Bench::new(EngineSettings { span_max: 400, concurrency: 8, ..settings() });
+    (0..224).step_by(32).for_each(|start| bench.poll(start..start + 32));
+    assert_eq!(bench.commands.iter().filter(|c| matches!(c, Command::Pause(_))).count(), 1);
+    bench.step(Event::Revoked { partitions: vec![P0], lost: true });
+    let told = bench.commands.len();
+    bench.step(Event::Assigned(vec![Assignment { id: P0, topic: Arc::from("t"), number: 0 }]));
+    assert!(bench.commands[told..].contains(&Command::Resume(vec![P0])), "{:?}", &bench.commands[told..]);
+}
+
+#[test]
+fn a_slow_dead_letter_topic_holds_the_records_back_instead_of_filling_the_memory() {
+    let mut bench = Bench::new(EngineSettings { dead_letter_max_pct: 100.0, batch_records_max: 64, ..settings() });
+    for start in (0..640).step_by(64) {
+        bench.poll(start..start + 64);
+        if start < 320 {
+            bench.answer(Answer::Done);
+        } else if !bench.out.is_empty() {
+            bench.answer(Answer::Each(vec![Verdict::Drop; 64]));
+        }
+    }
+    assert_eq!((bench.letters.len(), bench.engine.snapshot(bench.now).dead_letters.held), (128, 64));
+    assert!(bench.out.is_empty());
+    let letter = bench.letters.remove(0);
+    bench.step(Event::DeadLettered(DeadLettered::Acknowledged { letter }));
+    assert_eq!((bench.letters.len(), bench.engine.snapshot(bench.now).dead_letters.held), (128, 63));
+}

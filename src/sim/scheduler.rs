@@ -3,68 +3,43 @@
 //! Nothing here waits. The clock jumps to the next thing due; things due at one moment happen in the order in which
 //! they were scheduled, so a run is one fixed sequence.
 
-use std::{cmp::Ordering, collections::BinaryHeap, time::Duration};
+use std::{cmp::Reverse, collections::BinaryHeap, time::Duration};
 
 use crate::time::{Instant, Now, UnixMillis};
 
-/// Everything that is still to happen.
+/// Everything that is still to happen. The heap holds places only: what is due may be large.
 #[derive(Debug)]
 pub struct Schedule<T> {
-    heap: BinaryHeap<Entry<T>>,
+    heap: BinaryHeap<Reverse<(Instant, u64, usize)>>,
+    places: Vec<Option<T>>,
+    free: Vec<usize>,
     scheduled: u64,
-}
-
-#[derive(Debug)]
-struct Entry<T> {
-    at: Instant,
-    number: u64,
-    what: T,
 }
 
 impl<T> Default for Schedule<T> {
     fn default() -> Self {
-        Self { heap: BinaryHeap::new(), scheduled: 0 }
+        Self { heap: BinaryHeap::new(), places: Vec::new(), free: Vec::new(), scheduled: 0 }
     }
 }
 
 impl<T> Schedule<T> {
     pub fn at(&mut self, at: Instant, what: T) {
+        let place = self.free.pop().unwrap_or_else(|| {
+            self.places.push(None);
+            self.places.len() - 1
+        });
+        self.places[place] = Some(what);
         self.scheduled += 1;
-        self.heap.push(Entry { at, number: self.scheduled, what });
+        self.heap.push(Reverse((at, self.scheduled, place)));
     }
 
     /// The next thing due.
     pub fn pop(&mut self) -> Option<(Instant, T)> {
-        self.heap.pop().map(|entry| (entry.at, entry.what))
+        let Reverse((at, _, place)) = self.heap.pop()?;
+        self.free.push(place);
+        Some((at, self.places[place].take()?))
     }
 }
-
-impl<T> Entry<T> {
-    fn key(&self) -> (Instant, u64) {
-        (self.at, self.number)
-    }
-}
-
-/// The heap keeps the greatest on top: earliest is greatest.
-impl<T> Ord for Entry<T> {
-    fn cmp(&self, other: &Self) -> Ordering {
-        other.key().cmp(&self.key())
-    }
-}
-
-impl<T> PartialOrd for Entry<T> {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl<T> PartialEq for Entry<T> {
-    fn eq(&self, other: &Self) -> bool {
-        self.key() == other.key()
-    }
-}
-
-impl<T> Eq for Entry<T> {}
 
 /// The monotonic clock, which the schedule drives, and the wall clock beside it, which a fault may set.
 #[derive(Debug, Default)]

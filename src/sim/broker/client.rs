@@ -39,6 +39,8 @@ pub struct Client {
 #[derive(Debug, Default)]
 pub struct Slot {
     pub phase: Phase,
+    /// How often it was assigned.
+    pub begun: u32,
     /// What was fetched under an older one is thrown away.
     generation: u32,
     fetching: bool,
@@ -107,8 +109,9 @@ impl Client {
     /// Begins to read a partition.
     pub fn begin(&mut self, id: PartitionId, from: i64) {
         if let Some(slot) = self.slots.get_mut(id.index()) {
-            let generation = slot.generation + 1;
-            *slot = Slot { phase: Phase::Assigned, generation, fetch_from: from, taken: from, ..Slot::default() };
+            let (generation, begun) = (slot.generation + 1, slot.begun + 1);
+            *slot =
+                Slot { phase: Phase::Assigned, begun, generation, fetch_from: from, taken: from, ..Slot::default() };
         }
     }
 
@@ -149,7 +152,8 @@ impl Client {
     }
 
     pub fn pause(&mut self, id: PartitionId, paused: bool) {
-        if let Some(slot) = self.slots.get_mut(id.index()).filter(|slot| slot.phase == Phase::Assigned) {
+        let changes = |slot: &&mut Slot| slot.phase == Phase::Assigned && slot.paused != paused;
+        if let Some(slot) = self.slots.get_mut(id.index()).filter(changes) {
             slot.paused = paused;
             slot.reset();
         }
@@ -272,7 +276,8 @@ impl Client {
     }
 
     pub fn repair(&mut self, cx: &mut Cx<'_>, id: PartitionId) {
-        if let Some(slot) = self.slots.get_mut(id.index()).filter(|slot| slot.phase == Phase::Assigned) {
+        let runs = |slot: &&mut Slot| slot.phase == Phase::Assigned && !slot.paused;
+        if let Some(slot) = self.slots.get_mut(id.index()).filter(runs) {
             cx.note(Step::Repaired { partition: id });
             slot.stuck = false;
             slot.reset();

@@ -36,6 +36,11 @@ impl Broker {
         self.fetch_all(cx, setup);
     }
 
+    /// How often a partition was assigned to this process; `None` while it is not.
+    pub fn begun(&self, id: PartitionId) -> Option<u32> {
+        self.client.slots.get(id.index()).filter(|slot| slot.phase == Phase::Assigned).map(|slot| slot.begun)
+    }
+
     /// The group wants these partitions elsewhere.
     pub fn take_away(&mut self, cx: &mut Cx<'_>, set: Set, lost: bool) {
         let ids: Vec<PartitionId> = self.ids().filter(|id| set.has(*id)).collect();

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     engine::{event::BatchId, event::Reason, settings::Ordering},
+    record::Epoch,
     sim::workload::LogRecord,
     time::Instant,
 };
@@ -54,6 +55,8 @@ pub struct Entry {
     pub attempts: u16,
     /// What it was given up for.
     pub doomed: Option<Reason>,
+    /// The engine's number of the epoch in which its letter was posted.
+    pub posted_in: Option<Epoch>,
     /// In any epoch.
     pub successes: u32,
     pub finished_ever: bool,
@@ -74,6 +77,10 @@ pub struct Waiting {
 pub struct Book {
     pub owned: Owned,
     pub epoch: u32,
+    /// How often it was assigned to this process, as far as the engine was told.
+    pub begun: u32,
+    /// Index of the first record of this epoch.
+    pub first: Option<usize>,
     pub entries: Vec<Entry>,
     /// Everything before this index is finished, in whatever epoch.
     pub finished: usize,
@@ -145,6 +152,7 @@ impl Book {
         self.epoch += 1;
         self.next = next;
         self.verified = index;
+        self.first = None;
         self.asked = None;
         self.stopped = false;
         self.release_due = None;

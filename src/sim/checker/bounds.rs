@@ -9,6 +9,9 @@ use crate::{
     time::Now,
 };
 
+/// Letters that the topic may turn away all at once.
+const LETTERS_MAX: u64 = 128;
+
 impl Checker {
     pub(super) fn check_bounds(&mut self, now: Now, snapshot: &Snapshot) {
         self.check_queue(now, snapshot);
@@ -43,9 +46,10 @@ impl Checker {
         let out = concurrency * u64::from(settings.batch_records_max);
         let bytes_out = concurrency * settings.batch_bytes_max.max(settings.max_record_bytes);
         let window = 2 * u64::from(settings.max_poll_records);
-        let bytes_max = 2 * (settings.queue_bytes_max + bytes_out) + window * settings.max_record_bytes;
+        let few = window + LETTERS_MAX;
+        let bytes_max = 2 * (settings.queue_bytes_max + bytes_out) + few * settings.max_record_bytes;
         let told = u64::from(snapshot.queue.records + snapshot.retry.records + snapshot.dead_letters.held);
-        if queue.is_some_and(|queue| waiting.records > 2 * (queue + out) + window) || waiting.bytes > bytes_max {
+        if queue.is_some_and(|queue| waiting.records > 2 * (queue + out) + few) || waiting.bytes > bytes_max {
             let what = format!("{} records and {} bytes wait in the engine", waiting.records, waiting.bytes);
             self.violate(now.mono, Promise::I6, what);
         }

@@ -52,8 +52,12 @@ impl Checker {
         let mut index = book.verified;
         while let Some(record) = log.records().get(index).filter(|record| record.offset < offset) {
             let place = book.place(index);
-            // What retention deleted before it could be read is nobody's to finish.
-            let gone = place == Place::Log && record.offset < log.start();
+            // What retention deleted before it could be read is nobody's to finish; what came before this epoch began
+            // was finished by somebody.
+            let before = book.first.is_none_or(|first| index < first);
+            let entry = book.entry(index);
+            let finished = before && (entry.finished_ever || entry.elsewhere);
+            let gone = place == Place::Log && (record.offset < log.start() || finished);
             if !gone && !matches!(place, Place::Finished(_)) {
                 let what = format!("{} is committed, offset {} is {place:?}", name(log, offset), record.offset);
                 return self.violate(now.mono, Promise::I2, what);

@@ -45,6 +45,7 @@ impl Checker {
             return self.violate(now.mono, Promise::Charge, what);
         }
         book.put(index, &log.records()[index], Place::Letter, &mut self.waiting);
+        book.entry(index).posted_in = Some(letter.record.notes.epoch);
         self.check_letter_budget(now.mono);
     }
 
@@ -74,7 +75,9 @@ impl Checker {
             return;
         };
         let book = &mut self.books[id.index()];
-        if book.owned == Owned::No || book.place(index) != Place::Letter {
+        // A letter of an epoch that is over: the next owner decides about the record again.
+        let current = book.entry(index).posted_in == Some(letter.record.notes.epoch);
+        if book.owned == Owned::No || book.place(index) != Place::Letter || !current {
             return;
         }
         book.put(index, &log.records()[index], Place::Held, &mut self.waiting);
@@ -126,7 +129,9 @@ impl Checker {
         }
         // What was given up in the same answer meets its own end.
         self.let_go_if(id, log, |entry| entry.doomed.is_none());
-        self.books[id.index()].stopped = true;
+        let book = &mut self.books[id.index()];
+        book.put(index, &log.records()[index], Place::LetGo, &mut self.waiting);
+        book.stopped = true;
         self.tally.stops += 1;
     }
 }

@@ -116,6 +116,7 @@ pub struct Checker {
     /// When the engine has to have left.
     leave_due: Option<Instant>,
     draining: bool,
+    drain_until: Option<Instant>,
     /// The smallest the learnt byte cap may be.
     cap_floor: u64,
     /// Letters posted and records settled lately.
@@ -141,6 +142,7 @@ impl Checker {
             gate: None,
             leave_due: None,
             draining: false,
+            drain_until: None,
             posted: VecDeque::new(),
             settled: VecDeque::new(),
             tally: Tally::default(),
@@ -167,8 +169,9 @@ impl Checker {
                     let Some(log) = broker.log(id) else { continue };
                     let from = broker.committed(id).unwrap_or(log.start());
                     self.end_epoch(id, log, from);
-                    self.books[id.index()].owned = Owned::Active;
-                    self.books[id.index()].paused = false;
+                    let book = &mut self.books[id.index()];
+                    (book.owned, book.paused) = (Owned::Active, false);
+                    book.begun += 1;
                 }
             }
             Event::Revoked { partitions, lost } => self.on_revoked(now, partitions, *lost, broker),
@@ -258,6 +261,7 @@ impl Checker {
         let said = &log.records()[index];
         let book = &mut self.books[id.index()];
         book.next = record.offset + 1;
+        book.first.get_or_insert(index);
         let expired = said.is_expired(ttl, now.wall);
         let entry = book.entry(index);
         if said.payload_bytes() > poison && !expired {
@@ -292,7 +296,9 @@ impl Checker {
         let ordering = self.settings.ordering;
         let record = &log.records()[index];
         let place = self.books[id.index()].place(index);
-        if place != Place::Held {
+        // The answer that stopped its partition found it expired.
+        let stopped = place == Place::LetGo && end == End::Expired && self.books[id.index()].stopped;
+        if place != Place::Held && !stopped {
             let what = format!("{} is finished ({end:?}) where it is {place:?}", name(log, record.offset));
             return self.violate(now.mono, Promise::I1, what);
         }
@@ -356,6 +362,7 @@ impl Checker {
 
     fn on_drain(&mut self, deadline: Instant, broker: &Broker) {
         self.draining = true;
+        self.drain_until = Some(self.drain_until.map_or(deadline, |until| until.min(deadline)));
         self.leave_due = Some(self.leave_due.map_or(deadline + GRACE, |due| due.min(deadline + GRACE)));
         for id in broker.ids() {
             if let Some(log) = broker.log(id) {
@@ -386,10 +393,11 @@ impl Checker {
             }
             let book = &mut self.books[id.index()];
             (book.owned, book.release_due, book.stopped) = (Owned::No, None, false);
+            book.begun = 0;
         }
         self.out.clear();
         (self.commit, self.gate, self.leave_due) = (None, None, None);
-        self.draining = false;
+        (self.draining, self.drain_until) = (false, None);
         self.cap_floor = self.settings.batch_bytes_max;
         self.posted.clear();
         self.settled.clear();
