@@ -226,7 +226,7 @@ impl Member {
             assert!(self.credit.0 > 0, "more records than granted");
             assert!(charge <= self.credit.1 || charge > self.oversized_from, "more bytes than granted");
             self.credit.0 -= 1;
-            self.credit.1 = self.credit.1.saturating_sub(charge);
+            self.credit.1 -= if charge > self.oversized_from { 0 } else { charge };
             assert!(self.owned.contains_key(&record.partition), "a record of a partition that is not ours");
             assert!(!self.held.contains(&record.partition), "a record after the revoke");
             let next = self.next.entry(record.partition).or_insert(record.offset);
