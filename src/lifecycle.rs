@@ -38,7 +38,8 @@ pub enum Exit {
     BadConfiguration,
     /// A promise was found broken: a bug. Nothing finished was lost by the way it was handled, but look at the log.
     ContractBroken,
-    /// `SHUTDOWN_TIMEOUT` passed with records in flight: they were not committed, and are delivered again.
+    /// `SHUTDOWN_TIMEOUT` passed with records in flight or without an answer to the last commit: what is not committed
+    /// is delivered again.
     DrainTimedOut,
     /// A second signal, by its number: nothing was waited for.
     Interrupted(Signal),
@@ -90,6 +91,7 @@ impl Signal {
 /// What the facts said about the way the process went. Cheap to clone; all clones are one.
 #[derive(Debug, Clone, Default)]
 pub struct Course {
+    /// Records in flight and partitions without their last commit: whether there is any is all that counts.
     unfinished: Arc<AtomicU32>,
     violations: Arc<AtomicU64>,
 }
@@ -127,8 +129,10 @@ impl<O: Observer> Observer for Watched<O> {
             // A member that is given nothing has joined all the same.
             Fact::Rebalanced { lost: false, revoked: 0, .. } => self.readiness.advance(Phase::Running),
             Fact::Drain { state: DrainState::Started { .. } } => self.readiness.advance(Phase::Draining),
-            Fact::Drain { state: DrainState::Settled { unfinished } } => {
-                self.course.unfinished.store(*unfinished, Relaxed);
+            Fact::Drain {
+                state: DrainState::Settled { unfinished: left } | DrainState::Leaving { uncommitted: left },
+            } => {
+                self.course.unfinished.fetch_add(*left, Relaxed);
             }
             Fact::Violation { .. } => {
                 self.course.violations.fetch_add(1, Relaxed);

@@ -22,6 +22,11 @@ impl Instant {
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
+
+    /// That much earlier, but not before the start.
+    pub const fn before(self, by: Duration) -> Self {
+        Self(self.0.saturating_sub(by.as_nanos() as u64))
+    }
 }
 
 impl std::ops::Add<Duration> for Instant {

@@ -136,6 +136,27 @@ async fn on_a_transactional_topic_the_end_is_past_the_markers_and_can_be_committ
 }
 
 #[tokio::test]
+async fn a_partition_at_an_open_transaction_has_been_read_to_its_end() {
+    let (broker, writer, settings) = start("open-transaction", 1).await;
+    let topic = &settings.topics[0];
+    writer.fill(1, 0, 5, 10);
+    let producer: BaseProducer = client(broker.brokers()).set("transactional.id", unique("tx")).create().unwrap();
+    producer.init_transactions(Duration::from_secs(20)).unwrap();
+    producer.begin_transaction().unwrap();
+    producer.send(BaseRecord::<(), str>::to(topic).partition(0).payload("5")).unwrap();
+    producer.flush(Duration::from_secs(20)).unwrap();
+    let mut member = Member::join(&settings);
+    member.until("the readable end", |m| m.ends.values().any(|end| *end == 5)).await;
+    // Long enough for the partition to be asked about, twice.
+    member.run_for(Duration::from_secs(6)).await;
+    let progress: Vec<_> = member.progress.values().map(|p| (p.position, p.end, p.leader_answers)).collect();
+    assert_eq!(progress, [(Some(5), Some(5), true)], "nothing is left to read: it is not to be repaired");
+    producer.commit_transaction(Duration::from_secs(20)).unwrap();
+    member.until("the record", |m| m.records.len() == 6).await;
+    member.until("the end past the marker", |m| m.progress.values().all(|p| p.end == Some(7))).await;
+}
+
+#[tokio::test]
 async fn two_members_share_under_load_and_hand_over_without_loss_or_repetition() {
     let (_broker, writer, settings) = start("share", 8).await;
     writer.fill(8, 0, 4_000, 100);

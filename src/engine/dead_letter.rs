@@ -48,7 +48,8 @@ impl Outbox {
         self.failures = 0;
     }
 
-    /// The topic did not take it: it goes again later, first in line, and its token comes back.
+    /// The topic did not take it: it goes again later, last in line (one that can never go must not hold up the others),
+    /// and its token comes back.
     pub fn on_failed(&mut self, now: Instant, letter: Option<DeadLetter>, budget: &mut LetterBudget) {
         self.in_flight = self.in_flight.saturating_sub(1);
         self.failures = self.failures.saturating_add(1);

@@ -248,5 +248,9 @@ pub enum DrainState {
     Settled {
         unfinished: u32,
     },
+    /// The last commit was answered or given up; the frontiers of `uncommitted` partitions were not committed.
+    Leaving {
+        uncommitted: u32,
+    },
     Done,
 }

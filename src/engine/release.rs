@@ -38,7 +38,10 @@ pub struct Drain {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum DrainStage {
     Finishing,
-    Committing,
+    /// The last commit is waited for until then.
+    Committing {
+        until: Instant,
+    },
     Leaving,
     Done,
 }
@@ -47,6 +50,8 @@ enum DrainStage {
 const LAST_COMMITS_MAX: u32 = 3;
 /// Time for the last commit, beyond the deadline for the work.
 const COMMIT_GRACE: Duration = Duration::from_secs(3);
+/// What is kept of a drain's time for leaving the group.
+const LEAVE_RESERVE: Duration = Duration::from_secs(3);
 
 impl Drain {
     pub fn is_leaving(&self) -> bool {
@@ -55,6 +60,15 @@ impl Drain {
 
     pub fn is_done(&self) -> bool {
         self.stage == DrainStage::Done
+    }
+
+    /// When the present stage has taken as long as it may.
+    fn until(&self) -> Option<Instant> {
+        match self.stage {
+            DrainStage::Finishing => Some(self.deadline),
+            DrainStage::Committing { until } => Some(until),
+            DrainStage::Leaving | DrainStage::Done => None,
+        }
     }
 }
 
@@ -168,12 +182,14 @@ impl Engine {
             if !finished && now.mono < drain.deadline {
                 return;
             }
-            drain.stage = DrainStage::Committing;
+            // With the brokers away there is no answer to wait for, and the whole has to end in time all the same.
+            let until = (now.mono + COMMIT_GRACE).max(drain.deadline.before(LEAVE_RESERVE));
+            drain.stage = DrainStage::Committing { until };
             out.fact(Fact::Drain { state: DrainState::Settled { unfinished: self.in_flight.records() } });
         }
-        if self.drain.as_ref().is_some_and(|drain| drain.stage == DrainStage::Committing)
-            && !self.must_wait_for_commit(now, None, out)
-        {
+        let committing = self.drain.as_ref().is_some_and(|drain| matches!(drain.stage, DrainStage::Committing { .. }));
+        if committing && !self.must_wait_for_commit(now, None, out) {
+            out.fact(Fact::Drain { state: DrainState::Leaving { uncommitted: self.uncommitted() } });
             let ids: Vec<PartitionId> = self.partitions.owned().map(|(id, _)| id).collect();
             ids.iter().for_each(|id| self.release_partition(*id, "shutdown", out));
             self.revokes.clear();
@@ -182,6 +198,15 @@ impl Engine {
                 drain.stage = DrainStage::Leaving;
             }
         }
+    }
+
+    /// Partitions with something finished that the group does not know of.
+    fn uncommitted(&self) -> u32 {
+        if self.settings.commit_interval.is_none() {
+            return 0;
+        }
+        let behind = self.partitions.owned().filter(|(_, p)| p.ledger.frontier() > p.committed);
+        u32::try_from(behind.count()).unwrap_or(u32::MAX)
     }
 
     pub(super) fn on_left(&mut self, out: &mut Effects) {
@@ -197,12 +222,15 @@ impl Engine {
         if self.last_commit_settled(revoke) {
             return false;
         }
-        let (asked, deadline) = match (revoke.and_then(|index| self.revokes.get_mut(index)), &mut self.drain) {
-            (Some(revoke), _) => (&mut revoke.commits_asked, revoke.deadline),
-            (None, Some(drain)) => (&mut drain.commits_asked, drain.deadline),
+        let (asked, until) = match (revoke.and_then(|index| self.revokes.get_mut(index)), &mut self.drain) {
+            (Some(revoke), _) => (&mut revoke.commits_asked, Some(revoke.deadline + COMMIT_GRACE)),
+            (None, Some(drain)) => {
+                let until = drain.until();
+                (&mut drain.commits_asked, until)
+            }
             (None, None) => return false,
         };
-        if now.mono >= deadline + COMMIT_GRACE || (*asked >= LAST_COMMITS_MAX && !self.commits.in_flight()) {
+        if until.is_none_or(|until| now.mono >= until) || (*asked >= LAST_COMMITS_MAX && !self.commits.in_flight()) {
             return false;
         }
         if let Some(command) = self.commits.ask(now.mono, interval, true, &mut self.partitions) {
@@ -221,8 +249,8 @@ impl Engine {
 
     /// Deadlines of what is being given back: first for its work, then for its last commit.
     pub(super) fn release_wake(&self, now: Now) -> Option<Instant> {
-        let drain = self.drain.as_ref().filter(|drain| !drain.is_leaving() && !drain.is_done());
-        let deadlines = self.revokes.iter().map(|revoke| revoke.deadline).chain(drain.map(|drain| drain.deadline));
-        deadlines.map(|deadline| if now.mono < deadline { deadline } else { deadline + COMMIT_GRACE }).min()
+        let of_revoke = |deadline| if now.mono < deadline { deadline } else { deadline + COMMIT_GRACE };
+        let revokes = self.revokes.iter().map(|revoke| of_revoke(revoke.deadline));
+        revokes.chain(self.drain.as_ref().and_then(Drain::until)).min()
     }
 }

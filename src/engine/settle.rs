@@ -84,6 +84,8 @@ impl Engine {
             Answer::Away => (Trouble::Away, None),
             Answer::Misconfigured => (Trouble::Misconfigured, None),
             Answer::NotSent => return,
+            // Nothing was sent, so the worker has said nothing.
+            Answer::Each(verdicts) if verdicts.iter().all(|verdict| *verdict == Verdict::Undecodable) => return,
             _ => {
                 if let Some(after) = self.worker.on_taken(now.mono) {
                     out.fact(Fact::WorkerBack { after });

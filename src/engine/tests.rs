@@ -674,3 +674,47 @@ fn a_slow_dead_letter_topic_holds_the_records_back_instead_of_filling_the_memory
     bench.step(Event::DeadLettered(DeadLettered::Acknowledged { letter }));
     assert_eq!((bench.letters.len(), bench.engine.snapshot(bench.now).dead_letters.held), (128, 63));
 }
+
+#[test]
+fn a_partition_whose_next_record_may_not_fit_the_queue_stands_still_for_a_reason() {
+    let bytes = EngineSettings { queue_bytes_max: 1_000, max_record_bytes: 900, ..settings() };
+    let mut bench = Bench::new(EngineSettings { batch_records_max: 1, concurrency: 1, ..bytes });
+    bench.poll(0..3);
+    assert_eq!(bench.out.len(), 1, "the worker hangs on the first, two wait");
+    for _ in 0..200 {
+        bench.pass(1_000);
+        let progress = Progress { partition: P0, position: Some(3), end: Some(10), leader_answers: true };
+        bench.step(Event::Progress(vec![progress]));
+    }
+    assert!(!bench.commands.iter().any(|command| matches!(command, Command::Repair(_))));
+    assert_eq!(bench.engine.snapshot(bench.now).stalled, 0);
+}
+
+#[test]
+fn a_batch_of_which_nothing_was_sent_says_nothing_about_the_worker() {
+    let mut bench = Bench::new(EngineSettings { batch_records_max: 1, concurrency: 1, ..settings() });
+    bench.poll(0..2);
+    bench.answer(Answer::Away);
+    bench.pass(200);
+    bench.answer(Answer::Each(vec![Verdict::Undecodable]));
+    assert_eq!(bench.engine.snapshot(bench.now).worker.health, "away");
+    assert_eq!(bench.out.len(), 1, "the next goes as the probe");
+    bench.answer(Answer::Done);
+    assert_eq!(bench.engine.snapshot(bench.now).worker.health, "ready");
+}
+
+#[test]
+fn a_drain_whose_last_commit_nobody_answers_leaves_in_time_and_says_what_is_uncommitted() {
+    let mut bench = Bench::new(settings());
+    bench.poll(0..32);
+    bench.answer(Answer::Done);
+    let deadline = bench.now.mono + Duration::from_secs(25);
+    bench.step(Event::Drain { deadline });
+    while !bench.commands.contains(&Command::Leave) {
+        let at = bench.engine.next_wake(bench.now).expect("there is something to wait for");
+        bench.pass(at.since(bench.now.mono).as_millis().max(1) as u64);
+    }
+    assert_eq!(deadline.since(bench.now.mono), Duration::from_secs(3), "time is left for leaving");
+    let leaving = |fact: &Fact| matches!(fact, Fact::Drain { state: fact::DrainState::Leaving { uncommitted: 1 } });
+    assert!(bench.facts.iter().any(leaving), "{:?}", bench.facts.last());
+}

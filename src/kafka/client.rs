@@ -108,7 +108,21 @@ pub fn consumer_properties(settings: &KafkaSettings) -> Result<Properties, Clien
         check(name, value)?;
         properties.insert(name.clone(), value.clone());
     }
+    if let Some(pattern) = dead_letters_pattern(settings) {
+        let list = properties.entry(TOPIC_BLACKLIST.to_owned()).or_default();
+        *list = if list.is_empty() { pattern } else { format!("{list},{pattern}") };
+    }
     Ok(properties)
+}
+
+const TOPIC_BLACKLIST: &str = "topic.blacklist";
+
+/// A regular expression may match the dead-letter topic too, and dead letters would be read, given up and dead-lettered
+/// again for ever: the consumer does not see that topic.
+fn dead_letters_pattern(settings: &KafkaSettings) -> Option<String> {
+    let topic = settings.dead_letter_topic.as_ref()?;
+    let patterns = settings.topics.iter().any(|topic| topic.starts_with('^'));
+    patterns.then(|| format!("^{}$", topic.replace('.', "\\.")))
 }
 
 fn millis(time: Duration) -> String {

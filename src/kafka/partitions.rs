@@ -46,6 +46,8 @@ pub struct Slot {
     pub heard_at: Option<Instant>,
     /// The furthest log end anybody told.
     pub end: Option<i64>,
+    /// The last thing taken was the end: there is nothing to read, however far the log itself goes.
+    pub at_end: bool,
     pub asked_at: Option<Instant>,
 }
 
@@ -70,6 +72,7 @@ impl Slot {
             resumed_at: None,
             heard_at: None,
             end: None,
+            at_end: false,
             asked_at: None,
         }
     }

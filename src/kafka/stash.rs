@@ -34,8 +34,8 @@ pub struct Polled {
 }
 
 impl Stash {
-    /// Polls of at most `poll_records_max`; a record charged with more than `record_bytes_max` passes whatever the byte
-    /// credit is, and takes none of it.
+    /// Polls of at most `poll_records_max`; a record charged with more than `record_bytes_max` passes without byte
+    /// credit and takes none.
     pub fn new(poll_records_max: u32, record_bytes_max: u64) -> Self {
         let poll_records_max = poll_records_max.max(1);
         Self { entries: VecDeque::new(), records: 0, bytes: 0, poll_records_max, record_bytes_max }
@@ -83,8 +83,7 @@ impl Stash {
                     if polled.records.is_empty() {
                         polled.records.reserve_exact(self.entries.len() + 1);
                     }
-                    self.records -= 1;
-                    self.bytes -= self.byte_cost(&record);
+                    self.use_up(&record);
                     polled.records.push(record);
                 }
                 Entry::Record(record) => {
@@ -97,12 +96,22 @@ impl Stash {
     }
 
     fn affords(&self, record: &Record, polled: usize) -> bool {
-        self.records > 0 && polled < self.poll_records_max as usize && self.byte_cost(record) <= self.bytes
+        self.records > 0
+            && polled < self.poll_records_max as usize
+            && (record.charge() <= self.bytes || self.is_oversized(record))
     }
 
-    /// Byte credit a record takes: none when it is over the limit, as the engine counts it too.
-    fn byte_cost(&self, record: &Record) -> u64 {
-        Some(record.charge()).filter(|charge| *charge <= self.record_bytes_max).unwrap_or(0)
+    fn is_oversized(&self, record: &Record) -> bool {
+        record.charge() > self.record_bytes_max
+    }
+
+    /// The engine counts along, and by the same rule: if the two ever disagreed, it would think bytes granted that are
+    /// not there, and nothing would come any more.
+    fn use_up(&mut self, record: &Record) {
+        self.records -= 1;
+        if !self.is_oversized(record) {
+            self.bytes = self.bytes.saturating_sub(record.charge());
+        }
     }
 }
 

@@ -89,8 +89,8 @@ table! {
     PartitionRepaired WARN "partition_repaired" ["topic", "partition", "again"]
         "A partition stood still for no reason and was resumed at its position; `again` counts the repairs in a row.";
     StaleIgnored DEBUG "stale_ignored" ["what"] "Something of an epoch that is over arrived.";
-    Drain INFO "drain" ["state", "in_flight", "abandoned", "unfinished"]
-        "On the way out: `started`, `settled` (nothing in flight, or its time is up), `done` (out of the group).";
+    Drain INFO "drain" ["state", "in_flight", "abandoned", "unfinished", "uncommitted"]
+        "On the way out: `started`, `settled` (nothing in flight, or its time is up), `leaving` (the last commit is answered or given up; `uncommitted` counts the partitions that are without it), `done` (out of the group).";
     Refetched DEBUG "refetched" ["bytes"] "A hard pause threw away what had been fetched ahead (estimate).";
     ReadingResumed DEBUG "reading_resumed" ["first_record_ms"] "The first record after a resume in the client.";
     ClientError WARN "client_error" ["code", "detail"] "The Kafka client reports an error it deals with itself.";

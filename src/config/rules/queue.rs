@@ -6,6 +6,7 @@ use crate::config::{flag::Flag, table::*};
 pub(super) fn check(review: &mut Review<'_>) {
     watermarks(review);
     records(review);
+    span(review);
     bytes(review, &MAX_RECORD_BYTES, &BATCH_MAX_BYTES, "a record of that size would fit into no batch");
     bytes(review, &MAX_RECORD_BYTES, &QUEUE_MAX_BYTES, "a record of that size would fit into no queue");
     bytes(review, &BATCH_MAX_BYTES, &QUEUE_MAX_BYTES, "no batch could fill up");
@@ -35,6 +36,16 @@ fn records(review: &mut Review<'_>) {
             &QUEUE_MAXSIZE,
             "lower BATCH_SIZE or raise QUEUE_MAXSIZE: no batch could fill up",
         );
+    }
+}
+
+/// A partition is paused a few polls before its span is used up, because what was asked for already still comes.
+fn span(review: &mut Review<'_>) {
+    const POLLS: u64 = 4;
+    let (span, poll) = (review.values.get::<u64>(&MAX_UNCOMMITTED_SPAN), review.values.get::<u64>(&MAX_POLL_RECORDS));
+    if span.zip(poll).is_some_and(|(span, poll)| span < POLLS * poll) {
+        let next = format!("raise MAX_UNCOMMITTED_SPAN to {POLLS} times MAX_POLL_RECORDS, or lower MAX_POLL_RECORDS");
+        review.clash(&MAX_UNCOMMITTED_SPAN, "is not even four times", &MAX_POLL_RECORDS, next);
     }
 }
 

@@ -22,6 +22,14 @@ fn a_batch_fits_into_the_queue() {
 }
 
 #[test]
+fn a_few_polls_fit_into_the_span() {
+    assert_eq!(problem(&[("MAX_UNCOMMITTED_SPAN", "255")]).key, "MAX_UNCOMMITTED_SPAN");
+    assert_eq!(problem(&[("MAX_POLL_RECORDS", "2501")]).key, "MAX_UNCOMMITTED_SPAN");
+    settings(&[("MAX_UNCOMMITTED_SPAN", "256")]);
+    settings(&[("MAX_UNCOMMITTED_SPAN", "4"), ("MAX_POLL_RECORDS", "1")]);
+}
+
+#[test]
 fn a_record_fits_into_batch_and_queue() {
     assert_eq!(problem(&[("MAX_RECORD_BYTES", "2MiB")]).key, "MAX_RECORD_BYTES");
     let both = with(&[("MAX_RECORD_BYTES", "17MiB")]);

@@ -50,6 +50,17 @@ fn the_client_takes_every_property_we_set() {
 }
 
 #[test]
+fn a_pattern_of_topics_never_takes_the_dead_letters_in() {
+    let plain = KafkaSettings { dead_letter_topic: Some("a.dead".to_owned()), ..settings() };
+    assert_eq!(consumer_properties(&plain).unwrap().get("topic.blacklist"), None);
+    let pattern = KafkaSettings { topics: vec!["^a.*".to_owned()], ..plain };
+    assert_eq!(consumer_properties(&pattern).unwrap()["topic.blacklist"], r"^a\.dead$");
+    assert!(consumer(&pattern).is_ok());
+    let both = KafkaSettings { pass_through: with("topic.blacklist", "^b").pass_through, ..pattern };
+    assert_eq!(consumer_properties(&both).unwrap()["topic.blacklist"], r"^b,^a\.dead$");
+}
+
+#[test]
 fn the_back_off_after_a_full_prefetch_never_passes_ten_milliseconds() {
     let slow = KafkaSettings { fetch_queue_backoff: Duration::from_secs(1), ..settings() };
     assert_eq!(consumer_properties(&slow).unwrap()["fetch.queue.backoff.ms"], "10");

@@ -3,6 +3,9 @@
 //! Fetch responses tell the end for free, but only while something is fetched. A partition that has not been heard of
 //! for a while is asked about, so that lag does not stand still while the gate is shut, and so that "nothing comes"
 //! can be told from "nobody answers".
+//!
+//! What they tell is the end of the log, which lies past the end of what can be read while a transaction is open: once
+//! the readable end was reached, only a record or an answer (which heeds transactions) says that there is more.
 
 use std::time::{Duration, Instant};
 
@@ -35,7 +38,9 @@ impl Poller {
             if slot.phase != partitions::Phase::Assigned {
                 continue;
             }
-            if let Some(end) = ffi::known_end(&self.consumer, &slot.topic, slot.number) {
+            if !slot.at_end
+                && let Some(end) = ffi::known_end(&self.consumer, &slot.topic, slot.number)
+            {
                 hear(slot, end, now);
             }
             if is_older(slot.heard_at, now, QUIET) && is_older(slot.asked_at, now, QUIET) {

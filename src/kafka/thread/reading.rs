@@ -46,6 +46,7 @@ impl super::Poller {
                     slot.end = None;
                 }
                 slot.taken = Some(message.offset().saturating_add(1));
+                slot.at_end = false;
                 slot.heard_at = Some(now);
                 let (number, resumed) = (slot.number, slot.resumed_at.take());
                 if let Some(resumed) = resumed {
@@ -59,6 +60,7 @@ impl super::Poller {
             }
             Kind::End => {
                 slot.taken = Some(message.offset());
+                (slot.end, slot.at_end) = (Some(message.offset()), true);
                 // Nothing was waiting to come first.
                 slot.resumed_at = None;
                 slot.heard_at = Some(now);

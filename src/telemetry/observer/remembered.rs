@@ -51,6 +51,9 @@ impl Telemetry {
             Fact::Drain { state: DrainState::Settled { unfinished } } if *unfinished > 0 => {
                 (EventName::Drain, format!("{unfinished} records unfinished at the deadline"))
             }
+            Fact::Drain { state: DrainState::Leaving { uncommitted } } if *uncommitted > 0 => {
+                (EventName::Drain, format!("{uncommitted} partitions left without their last commit"))
+            }
             Fact::Violation { invariant, what } => (EventName::InvariantViolated, format!("{invariant}: {what}")),
             _ => return None,
         })

@@ -218,12 +218,18 @@ impl Telemetry {
     }
 
     fn say_drain(&mut self, now: Now, state: DrainState) {
-        let (state, in_flight, abandoned, unfinished) = match state {
-            DrainState::Started { in_flight, abandoned } => ("started", Some(in_flight), Some(abandoned), None),
-            DrainState::Settled { unfinished } => ("settled", None, None, Some(unfinished)),
-            DrainState::Done => ("done", None, None, None),
-        };
-        say!(self, now, Drain, "on the way out", { state, in_flight, abandoned, unfinished });
+        match state {
+            DrainState::Started { in_flight, abandoned } => {
+                say!(self, now, Drain, "on the way out", { state = "started", in_flight, abandoned });
+            }
+            DrainState::Settled { unfinished } => {
+                say!(self, now, Drain, "on the way out", { state = "settled", unfinished })
+            }
+            DrainState::Leaving { uncommitted } => {
+                say!(self, now, Drain, "on the way out", { state = "leaving", uncommitted })
+            }
+            DrainState::Done => say!(self, now, Drain, "on the way out", { state = "done" }),
+        }
     }
 
     pub(super) fn say_note(&mut self, now: Now, note: &SourceNote) {

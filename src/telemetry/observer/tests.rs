@@ -225,6 +225,7 @@ fn every_fact_has_its_line_with_its_fields() {
             json!({"state": "started", "in_flight": 2, "abandoned": 3}),
         ),
         (Fact::Drain { state: DrainState::Settled { unfinished: 1 } }, json!({"state": "settled", "unfinished": 1})),
+        (Fact::Drain { state: DrainState::Leaving { uncommitted: 1 } }, json!({"state": "leaving", "uncommitted": 1})),
         (Fact::Drain { state: DrainState::Done }, json!({"state": "done"})),
         (
             Fact::Violation { invariant: "I2", what: "past \"it\"".to_owned() },

@@ -224,10 +224,9 @@ impl Member {
         for record in &records {
             let charge = record.charge();
             assert!(self.credit.0 > 0, "more records than granted");
-            let cost = if charge > self.oversized_from { 0 } else { charge };
-            assert!(cost <= self.credit.1, "more bytes than granted");
+            assert!(charge <= self.credit.1 || charge > self.oversized_from, "more bytes than granted");
             self.credit.0 -= 1;
-            self.credit.1 -= cost;
+            self.credit.1 -= if charge > self.oversized_from { 0 } else { charge };
             assert!(self.owned.contains_key(&record.partition), "a record of a partition that is not ours");
             assert!(!self.held.contains(&record.partition), "a record after the revoke");
             let next = self.next.entry(record.partition).or_insert(record.offset);
