@@ -5,12 +5,18 @@
 
 mod bounded;
 mod broken_worker;
+mod broker_gone;
 mod expiry;
 mod killed;
+mod ordering;
 mod rebalanced;
 mod sidecar;
 mod stage;
+mod starting;
 mod stopped;
+mod switched_off;
+mod topics;
+mod values;
 mod worker;
 
 #[path = "../support/kafka/mod.rs"]

@@ -17,6 +17,7 @@ use crate::{
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 pub struct Stage {
+    kafka: Broker,
     pub brokers: String,
     pub topic: String,
     pub group: String,
@@ -26,10 +27,34 @@ pub struct Stage {
     _turn: MutexGuard<'static, ()>,
 }
 
+enum Broker {
+    Shared,
+    Own(RealKafka),
+}
+
+impl Broker {
+    fn get(&self) -> &RealKafka {
+        match self {
+            Self::Shared => RealKafka::shared(),
+            Self::Own(kafka) => kafka,
+        }
+    }
+}
+
 impl Stage {
     pub fn new(name: &str, partitions: i32, behaviour: Behaviour) -> Self {
         let turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-        let kafka = RealKafka::shared();
+        Self::on(turn, Broker::Shared, name, partitions, behaviour)
+    }
+
+    /// With a broker that can be killed.
+    pub fn with_broker_of_its_own(name: &str, partitions: i32, behaviour: Behaviour) -> Self {
+        let turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+        Self::on(turn, Broker::Own(RealKafka::start_own()), name, partitions, behaviour)
+    }
+
+    fn on(turn: MutexGuard<'static, ()>, broker: Broker, name: &str, partitions: i32, behaviour: Behaviour) -> Self {
+        let kafka = broker.get();
         let topic = unique(name);
         create(kafka, &topic, partitions);
         Self {
@@ -39,15 +64,33 @@ impl Stage {
             topic,
             partitions,
             worker: LedgerWorker::start(behaviour),
+            kafka: broker,
             _turn: turn,
         }
     }
 
+    /// SIGKILL. Only with a broker of its own.
+    pub fn kill_broker(&mut self) {
+        let Broker::Own(kafka) = &mut self.kafka else { panic!("the broker is everybody's") };
+        kafka.kill();
+    }
+
+    /// The same broker again: its port, its log.
+    pub fn start_broker(&mut self) {
+        let Broker::Own(kafka) = &mut self.kafka else { panic!("the broker is everybody's") };
+        kafka.start_again();
+    }
+
+    /// Another topic, whose name begins with the topic's.
+    pub fn another_topic(&self, name: &str, partitions: i32) -> String {
+        let name = format!("{}-{name}", self.topic);
+        create(self.kafka.get(), &name, partitions);
+        name
+    }
+
     /// A dead-letter topic beside the topic.
     pub fn dead_letters(&self) -> String {
-        let name = format!("{}-dead", self.topic);
-        create(RealKafka::shared(), &name, 1);
-        name
+        self.another_topic("dead", 1)
     }
 
     /// Starts a sidecar on the stage; `flags` come on top of what it needs to know.

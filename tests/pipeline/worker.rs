@@ -108,22 +108,13 @@ pub struct LedgerWorker {
 impl LedgerWorker {
     pub fn start(behaviour: Behaviour) -> Self {
         let inner = Arc::new(Inner { books: Mutex::default(), behaviour: Mutex::new(behaviour) });
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        listener.set_nonblocking(true).unwrap();
-        let addr = listener.local_addr().unwrap();
-        let state = Arc::clone(&inner);
-        std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(async move {
-                let listener = tokio::net::TcpListener::from_std(listener).unwrap();
-                let app = Router::new()
-                    .route("/predict", post(predict))
-                    .layer(axum::extract::DefaultBodyLimit::disable())
-                    .with_state(state);
-                axum::serve(listener, app).await.unwrap();
-            });
-        });
+        let addr = listen("127.0.0.1:0", Arc::clone(&inner));
         Self { inner, addr }
+    }
+
+    /// Takes requests at this address too, from now on.
+    pub fn listen_at_too(&self, addr: SocketAddr) {
+        listen(&addr.to_string(), Arc::clone(&self.inner));
     }
 
     pub fn url(&self) -> String {
@@ -138,6 +129,24 @@ impl LedgerWorker {
     pub fn books(&self) -> MutexGuard<'_, Books> {
         self.inner.books.lock().unwrap()
     }
+}
+
+fn listen(addr: &str, state: Arc<Inner>) -> SocketAddr {
+    let listener = std::net::TcpListener::bind(addr).unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let addr = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async move {
+            let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+            let app = Router::new()
+                .route("/predict", post(predict))
+                .layer(axum::extract::DefaultBodyLimit::disable())
+                .with_state(state);
+            axum::serve(listener, app).await.unwrap();
+        });
+    });
+    addr
 }
 
 /// In a task of its own: a worker finishes what it began, whether its caller is still there or not.

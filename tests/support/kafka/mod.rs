@@ -10,7 +10,7 @@ pub mod real;
 use std::{
     collections::BTreeMap,
     sync::atomic::{AtomicU32, Ordering},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rdkafka::{
@@ -113,7 +113,14 @@ pub fn committed(brokers: &str, group: &str, topic: &str, partitions: i32) -> Ve
     let consumer: BaseConsumer = client(brokers).set("group.id", group).create().unwrap();
     let mut list = TopicPartitionList::new();
     list.add_partition_range(topic, 0, partitions - 1);
-    let found = consumer.committed_offsets(list, Duration::from_secs(10)).unwrap();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let found = loop {
+        match consumer.committed_offsets(list.clone(), Duration::from_secs(10)) {
+            Ok(found) => break found,
+            // A broker that has just started makes its coordinator when it is first asked for.
+            Err(error) => assert!(Instant::now() < deadline, "committed offsets: {error}"),
+        }
+    };
     let offset = |o: Offset| if let Offset::Offset(offset) = o { Some(offset) } else { None };
     found.elements().iter().map(|element| offset(element.offset())).collect()
 }

@@ -5,7 +5,7 @@
 
 use std::{
     fs,
-    io::{BufRead as _, BufReader},
+    io::{BufRead as _, BufReader, Write as _},
     net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -28,11 +28,21 @@ use super::client;
 const CLUSTER_ID: &str = "c2x1aWNlZ2F0ZS10ZXN0cw";
 
 /// The broker kills itself when its standard input ends, which is when this process is gone, however it went.
-const UNTIL_INPUT_ENDS: &str = r#""$@" & broker=$!; read -r _; kill -9 "$broker"; rm -rf "$KAFKA_TEST_DIR""#;
+const UNTIL_INPUT_ENDS: &str =
+    r#""$@" & broker=$!; read -r word; kill -9 "$broker"; wait; [ "$word" = keep ] || rm -rf "$KAFKA_TEST_DIR""#;
+
+/// Said before the end of the input: the broker's directory stays.
+const KEEP: &str = "keep";
 
 pub struct RealKafka {
     brokers: String,
-    broker: Option<Child>,
+    own: Option<Own>,
+}
+
+/// A broker of ours.
+struct Own {
+    process: Child,
+    dir: PathBuf,
 }
 
 impl RealKafka {
@@ -42,17 +52,35 @@ impl RealKafka {
         SHARED.get_or_init(Self::start)
     }
 
-    /// A broker of its own, killed when dropped.
+    /// A broker of its own, killed when dropped; with `KAFKA_BROKERS` the one that is there.
     pub fn start() -> Self {
-        if let Ok(brokers) = std::env::var("KAFKA_BROKERS") {
-            return Self { brokers, broker: None };
+        match std::env::var("KAFKA_BROKERS") {
+            Ok(brokers) => Self { brokers, own: None },
+            Err(_) => Self::start_own(),
         }
+    }
+
+    /// A broker of its own, whatever is there: one that may be killed.
+    pub fn start_own() -> Self {
         let jars = jars();
         let dir = tempfile::Builder::new().prefix("sluicegate-kafka-").tempdir().unwrap().keep();
         let port = write_properties(&dir);
         format_storage(&jars, &dir);
-        let broker = spawn(&jars, &dir);
-        Self { brokers: format!("127.0.0.1:{port}"), broker: Some(broker) }
+        let process = spawn(&jars, &dir);
+        Self { brokers: format!("127.0.0.1:{port}"), own: Some(Own { process, dir }) }
+    }
+
+    /// SIGKILL; what it had written stays.
+    pub fn kill(&mut self) {
+        let own = self.own.as_mut().expect("a broker of its own");
+        writeln!(own.process.stdin.take().expect("piped"), "{KEEP}").unwrap();
+        own.process.wait().unwrap();
+    }
+
+    /// The same broker again after [`RealKafka::kill`].
+    pub fn start_again(&mut self) {
+        let own = self.own.as_mut().expect("a broker of its own");
+        own.process = spawn(&jars(), &own.dir);
     }
 
     pub fn brokers(&self) -> &str {
@@ -73,9 +101,10 @@ impl RealKafka {
 
 impl Drop for RealKafka {
     fn drop(&mut self) {
-        if let Some(broker) = &mut self.broker {
-            drop(broker.stdin.take());
-            let _ = broker.wait();
+        if let Some(Own { process, dir }) = &mut self.own {
+            drop(process.stdin.take());
+            let _ = process.wait();
+            let _ = fs::remove_dir_all(dir);
         }
     }
 }

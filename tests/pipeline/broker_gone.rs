@@ -1,0 +1,37 @@
+//! A broker of its own, to be killed.
+
+use std::time::Duration;
+
+use crate::{sidecar::eventually, stage::Stage, worker::Behaviour};
+
+#[test]
+fn a_broker_killed_and_started_again_under_load_loses_nothing() {
+    let mut stage = Stage::with_broker_of_its_own("broker-killed", 4, Behaviour::after(Duration::from_millis(5)));
+    let sidecar = stage.sidecar("only", &[("QUEUE_WORKERS", "4")]);
+    stage.fill(10_000);
+    stage.await_delivered(2_000, Duration::from_secs(60));
+    stage.kill_broker();
+    eventually("what had been read is delivered", Duration::from_secs(30), || {
+        (sidecar.state()?["queue"]["records"] == 0).then_some(())
+    });
+    assert_eq!(sidecar.get("/livez").unwrap().0, 200);
+    stage.start_broker();
+    stage.await_delivered(10_000, Duration::from_secs(90));
+    stage.await_no_lag(Duration::from_secs(60));
+    assert_eq!(stage.missing(), Vec::<String>::new());
+    println!("a broker killed under load: 0 of 10000 missing, {} duplicates", stage.worker.books().duplicates());
+    assert_eq!(sidecar.stop().0.code(), Some(0));
+}
+
+#[test]
+fn sigterm_with_the_brokers_gone_ends_within_the_budget_and_says_that_it_could_not_commit() {
+    let mut stage = Stage::with_broker_of_its_own("broker-gone", 2, Behaviour::after(Duration::from_millis(50)));
+    let flags = [("INFERENCE_TIMEOUT", "2s"), ("SHUTDOWN_TIMEOUT", "8s"), ("COMMIT_INTERVAL_MS", "600000")];
+    let sidecar = stage.sidecar("only", &flags);
+    stage.fill(500);
+    stage.await_delivered(50, Duration::from_secs(60));
+    stage.kill_broker();
+    let (status, took) = sidecar.stop();
+    assert_eq!(status.code(), Some(75), "what was delivered could not be committed");
+    assert!(took < Duration::from_millis(8_500), "{took:?}");
+}
