@@ -689,3 +689,15 @@ fn a_drain_whose_last_commit_nobody_answers_leaves_in_time_and_says_what_is_unco
     let leaving = |fact: &Fact| matches!(fact, Fact::Drain { state: fact::DrainState::Leaving { uncommitted: 1 } });
     assert!(bench.facts.iter().any(leaving), "{:?}", bench.facts.last());
 }
+
+#[test]
+fn a_drain_that_lets_untouched_records_go_leaves_nothing_uncommitted() {
+    let mut bench = Bench::new(EngineSettings { concurrency: 1, batch_records_max: 4, ..settings() });
+    bench.poll_records((0..4).map(|offset| plain(0, offset)).chain((0..4).map(|offset| plain(1, offset))).collect());
+    let deadline = bench.now.mono + Duration::from_secs(25);
+    bench.step(Event::Drain { deadline });
+    bench.answer(Answer::Done);
+    bench.answer_commit(CommitOutcome::Applied);
+    let leaving = |fact: &Fact| matches!(fact, Fact::Drain { state: fact::DrainState::Leaving { uncommitted: 0 } });
+    assert!(bench.facts.iter().any(leaving), "{:?}", bench.facts.last());
+}
