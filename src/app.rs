@@ -12,14 +12,14 @@ use crate::{
         readiness::{Phase, Readiness, Wish},
     },
     config::{Loaded, Settings},
-    kafka::{KafkaDeadLetters, KafkaSource},
+    kafka::{KafkaDeadLetters, KafkaSource, client, settings::KafkaSettings},
     lifecycle::{Course, Exit, Watched, heed_signals},
     runtime::{
         clock::Clock,
         driver::Driver,
         handle::{self, DriverHandle},
     },
-    say::{bad_configuration, complain},
+    say::{bad_configuration, complain, print},
     telemetry::{self, Readout, log},
     worker::{HttpWorker, probe::Probe},
 };
@@ -38,6 +38,24 @@ pub fn run(loaded: Loaded) -> ExitCode {
         Ok(settings) => serve(settings, |_| std::future::ready(())),
         Err(problems) => bad_configuration(&problems),
     }
+}
+
+/// `sluicegate check`
+pub fn check(loaded: &Loaded) -> ExitCode {
+    let line = match loaded.check() {
+        Ok(line) => line,
+        Err(problems) => return bad_configuration(&problems),
+    };
+    match loaded.settings().and_then(|settings| refused(&settings.kafka)) {
+        Some(problems) => bad_configuration(&problems),
+        None => print(&line),
+    }
+}
+
+/// What only the Kafka client can tell of its settings, a line each.
+fn refused(settings: &KafkaSettings) -> Option<String> {
+    let problems: Vec<String> = client::problems(settings).iter().map(ToString::to_string).collect();
+    (!problems.is_empty()).then(|| problems.join("\n"))
 }
 
 /// What a running sidecar lets its own process see.
@@ -72,6 +90,10 @@ where
     W: Future<Output = ()> + Send + 'static,
 {
     let log_level = log::install(&settings.log)?;
+    if let Some(problems) = refused(&settings.kafka) {
+        complain(&problems);
+        return Ok(Exit::BadConfiguration);
+    }
     let (observer, readout) = telemetry::start(settings.engine.queue_records_max)?;
     let (driver, requests) = handle::channel();
     let (readiness, clock) = (Readiness::default(), Clock::system());
@@ -141,6 +163,7 @@ async fn work(
     let source = KafkaSource::connect(&settings.kafka)?;
     let heartbeat = source.heartbeat();
     let letters = settings.kafka.dead_letter_topic.is_some().then(|| KafkaDeadLetters::connect(&settings.kafka));
+    let letters = letters.transpose()?;
     let worker = HttpWorker::new(&settings.worker)?;
     let readiness = &context.readiness;
     tokio::select! {
@@ -154,7 +177,7 @@ async fn work(
     source.join();
     context.poll.attach(move || heartbeat.age());
     readiness.advance(Phase::Joining);
-    let mut driver = Driver::new(settings.engine, clock, source, worker, letters.transpose()?, observer, requests);
+    let mut driver = Driver::new(settings.engine, clock, source, worker, letters, observer, requests);
     driver.run().await?;
     tokio::select! {
         () = readiness.asked_to(Wish::Shutdown) => {}

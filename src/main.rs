@@ -19,6 +19,9 @@ fn main() -> ExitCode {
         cli::Command::Run(_) | cli::Command::Demo | cli::Command::DemoBroker => {
             say::bad_configuration(&"this build has no Kafka client: build it with --features kafka")
         }
+        #[cfg(feature = "kafka")]
+        cli::Command::Check(overrides) => app::check(&config::load(&overrides)),
+        #[cfg(not(feature = "kafka"))]
         cli::Command::Check(overrides) => match config::load(&overrides).check() {
             Ok(line) => say::print(&line),
             Err(problems) => say::bad_configuration(&problems),

@@ -8,7 +8,9 @@ use std::{collections::BTreeMap, time::Duration};
 use rdkafka::{
     ClientConfig,
     config::{FromClientConfigAndContext, RDKafkaLogLevel},
+    consumer::{BaseConsumer, DefaultConsumerContext},
     error::KafkaError,
+    producer::{BaseProducer, DefaultProducerContext},
 };
 
 use crate::kafka::{context::Context, settings::KafkaSettings};
@@ -58,9 +60,20 @@ const DEAD_LETTER_TIMEOUT_MS: u32 = 30_000;
 
 const MIB: u64 = 1 << 20;
 
-/// What is wrong with the pass-through, property by property: all of it, so that one attempt shows everything.
-pub fn pass_through_problems(pass_through: &BTreeMap<String, String>) -> Vec<ClientError> {
-    pass_through.iter().filter_map(|(name, value)| check(name, value).err()).collect()
+/// What librdkafka has against these settings: every property it does not take or, when it takes each of them alone,
+/// what keeps a client from being made of them all (a file that is not there, two that contradict each other). Asks no
+/// broker.
+pub fn problems(settings: &KafkaSettings) -> Vec<ClientError> {
+    let alone: Vec<_> = settings.pass_through.iter().filter_map(|(name, value)| check(name, value).err()).collect();
+    if !alone.is_empty() {
+        return alone;
+    }
+    let consumer =
+        consumer_properties(settings).and_then(|all| create::<BaseConsumer, _>(&all, DefaultConsumerContext));
+    let producer =
+        producer_properties(settings).and_then(|all| create::<BaseProducer, _>(&all, DefaultProducerContext));
+    // Most of what stops the one stops the other: it is told once.
+    consumer.err().or(producer.err()).into_iter().collect()
 }
 
 fn check(name: &str, value: &str) -> Result<(), ClientError> {

@@ -15,6 +15,29 @@ fn alone(name: &str, worker: &str) -> Sidecar {
     Sidecar::start(name, &flags)
 }
 
+#[test]
+fn what_the_kafka_client_does_not_take_is_told_by_check_and_starts_nothing() {
+    let flags = [
+        ("KAFKA_BROKERS", "127.0.0.1:1"),
+        ("KAFKA_TOPICS", "t"),
+        ("KAFKA_GROUP_ID", "g"),
+        ("WORKER_URL", "http://127.0.0.1:1/"),
+        ("KAFKA_CFG_PARTITION_ASSIGNMENT_STRATEGY", "nonsense"),
+    ];
+    for command in ["check", "run"] {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_sluicegate"))
+            .arg(command)
+            .env_clear()
+            .envs(flags)
+            .env("ADMIN_ADDR", "127.0.0.1:0")
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(2), "{command}: {output:?}");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.contains("partition.assignment.strategy") && !said.contains("started"), "{command}: {said}");
+    }
+}
+
 fn await_phase(sidecar: &Sidecar, phase: &str) {
     eventually(&format!("it is {phase}"), Duration::from_secs(30), || {
         (sidecar.state()?["phase"] == phase).then_some(())

@@ -106,7 +106,15 @@ fn what_only_the_whole_shows_is_an_error_too_and_scrubbed() {
 fn all_problems_of_the_pass_through_are_told_at_once() {
     let pass_through = [("a.b", "1"), ("group.id", "x"), ("session.timeout.ms", "x"), ("fetch.min.bytes", "1")]
         .map(|(k, v)| (k.to_owned(), v.to_owned()));
-    assert_eq!(pass_through_problems(&BTreeMap::from(pass_through)).len(), 3);
+    let told = problems(&KafkaSettings { pass_through: BTreeMap::from(pass_through), ..settings() });
+    assert_eq!(told.len(), 3);
+}
+
+#[test]
+fn what_keeps_a_client_from_being_made_is_a_problem_and_told_once() {
+    assert_eq!(problems(&settings()), []);
+    assert_eq!(problems(&with("partition.assignment.strategy", "nonsense")).len(), 1);
+    assert_eq!(problems(&with("security.protocol", "sasl_plaintext")).len(), 1);
 }
 
 #[test]
