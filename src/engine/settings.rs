@@ -90,13 +90,10 @@ pub enum TombstonePolicy {
     Poison,
 }
 
-#[cfg(test)]
-pub(crate) mod tests {
-    use super::*;
-
-    /// The compiled defaults, as far as the engine's own tests need them.
-    pub(crate) fn settings() -> EngineSettings {
-        EngineSettings {
+/// The compiled defaults; a test of the table of flags holds the two together.
+impl Default for EngineSettings {
+    fn default() -> Self {
+        Self {
             queue_records_max: Some(512),
             queue_bytes_max: 16 << 20,
             max_poll_records: 64,
@@ -119,12 +116,22 @@ pub(crate) mod tests {
                 budget_pct: 20.0,
                 retry_after_max: Duration::from_secs(30),
             },
-            poison: PoisonPolicy::DeadLetter,
+            poison: PoisonPolicy::Stop,
             dead_letter_max_pct: 5.0,
             span_max: 10_000,
             commit_interval: Some(Duration::from_secs(1)),
             revoke_drain: Duration::from_secs(10),
             stall_after: Duration::from_secs(30),
         }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// The defaults, with a dead-letter topic.
+    pub(crate) fn settings() -> EngineSettings {
+        EngineSettings { poison: PoisonPolicy::DeadLetter, ..EngineSettings::default() }
     }
 }

@@ -13,7 +13,7 @@ use sluicegate::{
     engine::{
         Effects, Engine,
         event::{Action, Answer, Assignment, Batch, Command, CommitOutcome, CommitResult, Event, Settled},
-        settings::{EngineSettings, Ordering, PoisonPolicy, RetrySettings, TombstonePolicy},
+        settings::{EngineSettings, PoisonPolicy, RetrySettings},
     },
     record::{PartitionId, Payload, PayloadBuilder, Record},
     runtime::Observer,
@@ -21,35 +21,16 @@ use sluicegate::{
 };
 
 pub fn settings() -> EngineSettings {
+    let defaults = EngineSettings::default();
     EngineSettings {
         queue_records_max: Some(40),
         queue_bytes_max: 1 << 20,
-        max_poll_records: 64,
-        pause_threshold_pct: 80.0,
-        resume_threshold_pct: 50.0,
-        pause_hard_after: Duration::from_secs(5),
-        ttl: true,
-        tombstones: TombstonePolicy::Deliver,
         max_record_bytes: 1 << 16,
         batch_records_max: 4,
         batch_bytes_max: 1 << 18,
-        linger: Duration::from_millis(25),
-        concurrency: 2,
-        inference_timeout: Duration::from_secs(15),
-        ordering: Ordering::None,
-        retry: RetrySettings {
-            attempts_max: 1,
-            backoff_min: Duration::from_millis(100),
-            backoff_max: Duration::from_secs(30),
-            budget_pct: 20.0,
-            retry_after_max: Duration::from_secs(30),
-        },
+        retry: RetrySettings { attempts_max: 1, ..defaults.retry },
         poison: PoisonPolicy::Skip,
-        dead_letter_max_pct: 5.0,
-        span_max: 10_000,
-        commit_interval: Some(Duration::from_secs(1)),
-        revoke_drain: Duration::from_secs(10),
-        stall_after: Duration::from_secs(30),
+        ..defaults
     }
 }
 
