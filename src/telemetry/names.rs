@@ -90,7 +90,7 @@ table! {
     QUEUE_WAIT: Histogram, Seconds, Facts, "sluicegate_queue_wait_seconds", [],
         "Time from admission to dispatch of the oldest record of each batch that goes for the first time.";
     WORKER_LATENCY: Histogram, Seconds, Facts, "sluicegate_worker_latency_seconds", [ANSWER],
-        "Time from the send to the end of the worker's answer, by the kind of answer; not_sent is not in it.";
+        "Time from the send to the end of the worker's answer, by the kind of answer; calls of which nothing was sent are not in it.";
     IN_FLIGHT_BATCHES: Gauge, Batches, Snapshot, "sluicegate_in_flight_batches", [], "Batches with the worker.";
     IN_FLIGHT_LIMIT: Gauge, Batches, Snapshot, "sluicegate_in_flight_limit_batches", [],
         "The concurrency limit (QUEUE_WORKERS).";

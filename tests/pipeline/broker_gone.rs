@@ -24,6 +24,30 @@ fn a_broker_killed_and_started_again_under_load_loses_nothing() {
 }
 
 #[test]
+fn a_broker_killed_while_two_members_pause_at_every_turn_loses_nothing() {
+    let mut stage = Stage::with_broker_of_its_own("broker-flaps", 4, Behaviour::after(Duration::from_millis(4)));
+    let flags = [("QUEUE_MAXSIZE", "40"), ("BATCH_SIZE", "8"), ("PAUSE_HARD_AFTER_MS", "0")];
+    let first = stage.sidecar("first", &flags);
+    stage.fill(6_000);
+    stage.await_delivered(500, Duration::from_secs(60));
+    let second = stage.sidecar("second", &flags);
+    stage.await_delivered(2_000, Duration::from_secs(60));
+    stage.kill_broker();
+    stage.start_broker();
+    stage.await_delivered(6_000, Duration::from_secs(90));
+    stage.await_no_lag(Duration::from_secs(60));
+    assert_eq!(stage.missing(), Vec::<String>::new());
+    for sidecar in [&first, &second] {
+        assert_eq!(sidecar.get("/livez").unwrap().0, 200);
+        assert_eq!(sidecar.metric("sluicegate_invariant_violations_total"), Some(0.0));
+    }
+    assert!(first.metric(r#"sluicegate_pauses_total{stage="hard",reason="queue_full"}"#).unwrap() > 10.0);
+    println!("a broker killed under two members: 0 missing, {} duplicates", stage.worker.books().duplicates());
+    assert_eq!(first.stop().0.code(), Some(0));
+    assert_eq!(second.stop().0.code(), Some(0));
+}
+
+#[test]
 fn sigterm_with_the_brokers_gone_ends_within_the_budget_and_says_that_it_could_not_commit() {
     let mut stage = Stage::with_broker_of_its_own("broker-gone", 2, Behaviour::after(Duration::from_millis(50)));
     let flags = [("INFERENCE_TIMEOUT", "2s"), ("SHUTDOWN_TIMEOUT", "8s"), ("COMMIT_INTERVAL_MS", "600000")];

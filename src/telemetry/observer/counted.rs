@@ -29,7 +29,7 @@ impl Telemetry {
                 }
             }
             // Nothing was sent, so there is nothing to have taken time.
-            Fact::BatchSettled { answer: "not_sent", .. } => {}
+            Fact::BatchSettled { answer, took, .. } if *answer == "not_sent" || took.is_zero() => {}
             Fact::BatchSettled { answer, took, .. } => {
                 if let Some(histogram) = to.worker_latency.with(&[answer]) {
                     histogram.record(took.as_secs_f64());
