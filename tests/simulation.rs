@@ -1,63 +1,66 @@
-//! The engine against the simulator.
+//! The engine in the simulator: random runs, the scenarios of `tests/scenarios`, and the simulator itself put to the
+//! test: the same seed is the same run, and a planted bug is found.
+//!
+//! `SIM_SEEDS` sets how many random runs there are, `SIM_FROM` the first seed.
+
+mod planted;
+
+use std::time::Instant;
 
 use sluicegate::sim::{
-    setup::Setup,
-    world::{Honest, World},
+    run::{run, run_command},
+    scenario, swarm,
 };
 
-#[test]
-fn a_quiet_day_drains() {
-    for seed in 0..50 {
-        let setup = Setup::default();
-        match World::new(seed, &setup, &mut Honest, true).run() {
-            Ok(report) => {
-                if seed == 0 {
-                    println!("{report}")
-                }
-            }
-            Err(failure) => panic!("{failure}"),
-        }
-    }
+fn number(name: &str, default: u64) -> u64 {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
 }
 
 #[test]
-fn hunt() {
-    let n: u64 = std::env::var("SIM_SEEDS").ok().and_then(|s| s.parse().ok()).unwrap_or(2000);
-    let from: u64 = std::env::var("SIM_FROM").ok().and_then(|s| s.parse().ok()).unwrap_or(0);
-    let start = std::time::Instant::now();
-    let mut by: std::collections::BTreeMap<String, (u64, u64, String)> = Default::default();
-    let mut steps = 0;
-    for seed in from..from + n {
-        let setup = sluicegate::sim::swarm::draw(seed);
-        match World::new(seed, &setup, &mut Honest, false).run() {
-            Ok(r) => steps += r.steps,
-            Err(f) => {
-                let e = by
-                    .entry(format!(
-                        "{:?} {}",
-                        f.violation.promise,
-                        f.violation.what.split(|c: char| c.is_ascii_digit()).next().unwrap()
-                    ))
-                    .or_insert((0, seed, String::new()));
-                e.0 += 1;
-                e.2 = f.violation.to_string();
-            }
-        }
+fn every_promise_holds_whatever_comes() {
+    let (from, seeds) = (number("SIM_FROM", 0), number("SIM_SEEDS", 2000));
+    let start = Instant::now();
+    match run_command(from, None, seeds) {
+        Ok(text) => print!("{text}"),
+        Err(text) => panic!("{text}"),
     }
     let took = start.elapsed().as_secs_f64();
-    println!("{n} seeds in {took:.1} s: {:.0}/s, steps {steps}", n as f64 / took);
-    for (k, v) in by {
-        println!("{:>5} first {:>5} {k}   || {}", v.0, v.1, v.2);
-    }
+    println!("{took:.1} s, {:.0} seeds a second", seeds as f64 / took);
 }
 
 #[test]
-fn show() {
-    let Some(seed) = std::env::var("SIM_SEED").ok().and_then(|s| s.parse().ok()) else { return };
-    let setup = sluicegate::sim::swarm::draw(seed);
-    println!("{setup:#?}");
-    match sluicegate::sim::run::run(seed, &setup) {
-        Ok(r) => println!("{r}"),
-        Err(f) => println!("{f}"),
+fn every_scenario_keeps_its_promises_and_its_bands() {
+    let mut files: Vec<_> = std::fs::read_dir("tests/scenarios").unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    assert!(files.len() >= 10, "the scenarios are gone");
+    let failed: Vec<String> = files.iter().filter_map(|path| run_command(0, path.to_str(), 20).err()).collect();
+    assert!(failed.is_empty(), "{}", failed.join("\n\n"));
+}
+
+#[test]
+fn the_same_seed_is_the_same_run() {
+    for seed in 0..50 {
+        let first = run(seed, &swarm::draw(seed)).map(|report| (report.trace_hash, report.steps, report.tally));
+        let second = run(seed, &swarm::draw(seed)).map(|report| (report.trace_hash, report.steps, report.tally));
+        assert_eq!(first, second, "seed {seed}");
     }
+    let hash = |seed| run(seed, &swarm::draw(seed)).unwrap().trace_hash;
+    assert_ne!(hash(1), hash(2));
+}
+
+#[test]
+fn another_seed_of_a_scenario_is_another_run() {
+    let setup = scenario::load("poison_in_a_thousand").unwrap();
+    assert_ne!(run(1, &setup).unwrap().trace_hash, run(2, &setup).unwrap().trace_hash);
+}
+
+#[test]
+fn a_failing_seed_says_what_failed_and_how_to_replay_it() {
+    let path = tempfile::NamedTempFile::new().unwrap();
+    let text = "why = \"nothing is delivered in no time\"\n[workload]\nrecords = 8\n[expect]\ndrained_ms = [0, 1]\n";
+    std::fs::write(path.path(), text).unwrap();
+    let said = run_command(7, path.path().to_str(), 3).unwrap_err();
+    assert!(said.contains("drained_ms is") && said.contains("expected 0 to 1"), "{said}");
+    assert!(said.contains("replay: sluicegate simulate --seed 7 --scenario"), "{said}");
+    assert!(said.contains(" ms  Dispatched"), "{said}");
 }

@@ -13,11 +13,15 @@ pub mod fault;
 pub mod report;
 pub mod rng;
 pub mod run;
+pub mod scenario;
 pub mod scheduler;
 pub mod setup;
+pub mod shrink;
 pub mod sink;
 pub mod swarm;
 pub mod trace;
 pub mod worker;
 pub mod workload;
 pub mod world;
+
+pub use run::run_command;

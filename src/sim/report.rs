@@ -19,6 +19,8 @@ pub struct Tally {
     pub dead_lettered: u64,
     pub skipped: u64,
     pub abandoned: u64,
+    /// Finished by another member.
+    pub elsewhere: u64,
     /// Deleted by retention before they were read.
     pub deleted: u64,
     /// Left behind a record that stops its partition.
@@ -130,14 +132,19 @@ impl Display for Report {
         writeln!(f, "seed {}: every promise held; trace {:016x}, {} steps", self.seed, self.trace_hash, self.steps)?;
         writeln!(
             f,
-            "  produced {} = completed {} + expired {} + dead-lettered {} + skipped {} + deleted {} + held {}, \
-             beside what came twice or was finished elsewhere",
-            t.produced, t.completed, t.expired, t.dead_lettered, t.skipped, t.deleted, t.held
+            "  {} records produced; {} finished elsewhere, {} deleted by retention, {} held by a stopped partition",
+            t.produced, t.elsewhere, t.deleted, t.held
         )?;
         writeln!(
             f,
-            "  polled {}, duplicates {}, late {}, abandoned {}, charged {}, requests {}, commits {} ({} failed)",
-            t.polled, t.duplicates, t.late, t.abandoned, t.charged, t.requests, t.commits, t.commits_failed
+            "  dispositions: {} completed ({} of them again, {} late), {} expired, {} dead-lettered, {} skipped, \
+             {} abandoned",
+            t.completed, t.duplicates, t.late, t.expired, t.dead_lettered, t.skipped, t.abandoned
+        )?;
+        writeln!(
+            f,
+            "  polled {}, requests {}, charged {}, commits {} ({} failed), stops {}",
+            t.polled, t.requests, t.charged, t.commits, t.commits_failed, t.stops
         )?;
         writeln!(
             f,

@@ -84,6 +84,7 @@ impl Checker {
             self.tally.produced += 1;
             let entry = *self.books[id.index()].entry(index);
             if entry.finished_ever || entry.elsewhere {
+                self.tally.elsewhere += u64::from(!entry.finished_ever);
                 continue;
             }
             let passed = committed.is_some_and(|committed| record.offset < committed);
