@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 #[cfg(feature = "kafka")]
 use sluicegate::{app, demo};
-use sluicegate::{cli, config, say};
+use sluicegate::{cli, config, say, sim};
 
 fn main() -> ExitCode {
     let command = cli::parse(std::env::args_os()).unwrap_or_else(|error| error.exit());
@@ -27,7 +27,13 @@ fn main() -> ExitCode {
             Err(problems) => say::bad_configuration(&problems),
         },
         cli::Command::PrintConfig { overrides, format } => say::print(&config::load(&overrides).print(format)),
-        cli::Command::Simulate { .. } => ExitCode::FAILURE,
+        cli::Command::Simulate { seed, seeds, scenario } => match sim::run_command(seed, scenario.as_deref(), seeds) {
+            Ok(report) => say::print(&report),
+            Err(failure) => {
+                say::complain(&failure);
+                ExitCode::FAILURE
+            }
+        },
         cli::Command::Version => say::print(&cli::version()),
         cli::Command::Flags => say::print(&config::docs::flags_markdown()),
     }
