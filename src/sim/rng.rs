@@ -22,7 +22,7 @@ impl Rng {
         Self::new(seed ^ splitmix(&mut mixed))
     }
 
-    pub fn next(&mut self) -> u64 {
+    pub fn next_u64(&mut self) -> u64 {
         let [s0, s1, s2, s3] = &mut self.state;
         let result = s1.wrapping_mul(5).rotate_left(7).wrapping_mul(9);
         let shifted = *s1 << 17;
@@ -36,12 +36,12 @@ impl Rng {
     }
 
     pub fn next_u32(&mut self) -> u32 {
-        (self.next() >> 32) as u32
+        (self.next_u64() >> 32) as u32
     }
 
     /// Below `n`; zero when `n` is zero.
     pub fn below(&mut self, n: u64) -> u64 {
-        ((u128::from(self.next()) * u128::from(n)) >> 64) as u64
+        ((u128::from(self.next_u64()) * u128::from(n)) >> 64) as u64
     }
 
     /// From `low` to `high`, both included.
@@ -84,7 +84,7 @@ mod tests {
         assert_eq!(first, [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423]);
         // Reference values of xoshiro256starstar.c for the state 1, 2, 3, 4.
         let mut rng = Rng { state: [1, 2, 3, 4] };
-        let first: Vec<u64> = (0..4).map(|_| rng.next()).collect();
+        let first: Vec<u64> = (0..4).map(|_| rng.next_u64()).collect();
         assert_eq!(first, [11_520, 0, 1_509_978_240, 1_215_971_899_390_074_240]);
     }
 
@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn streams_of_one_seed_differ() {
-        assert_ne!(Rng::stream(1, 1).next(), Rng::stream(1, 2).next());
-        assert_eq!(Rng::stream(1, 1).next(), Rng::stream(1, 1).next());
+        assert_ne!(Rng::stream(1, 1).next_u64(), Rng::stream(1, 2).next_u64());
+        assert_eq!(Rng::stream(1, 1).next_u64(), Rng::stream(1, 1).next_u64());
     }
 }

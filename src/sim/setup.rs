@@ -46,7 +46,7 @@ impl Latency {
 
     pub fn draw(&self, rng: &mut Rng) -> Duration {
         let drawn = rng.duration(self.min, self.max);
-        if rng.chance(self.tail_per_mille) { drawn * 10 } else { drawn }
+        if rng.chance(self.tail_per_mille) { drawn.saturating_mul(10) } else { drawn }
     }
 }
 

@@ -27,7 +27,7 @@ impl Sink {
 
     pub fn take(&mut self, cx: &mut Cx<'_>, letter: DeadLetter) {
         let times = if let Some(SinkMood::Slow { times }) = self.mood { times } else { 1 };
-        let delay = self.setup.latency.draw(cx.rng) * times;
+        let delay = self.setup.latency.draw(cx.rng).saturating_mul(times);
         let fails = self.mood == Some(SinkMood::Failing) || cx.rng.chance(self.setup.fail_per_mille);
         let answer = if fails {
             DeadLettered::Failed { letter, error: "the topic does not answer".to_owned() }

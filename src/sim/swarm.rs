@@ -193,7 +193,7 @@ fn faults(rng: &mut Rng, settings: &EngineSettings, workload: &Workload, partiti
 
 fn kind(rng: &mut Rng, sort: u64, partitions: u32) -> Kind {
     let partition = PartitionId(rng.below(partitions.into()) as u32);
-    let set = if rng.chance(300) { Set::ALL } else { Set(rng.next()) };
+    let set = if rng.chance(300) { Set::ALL } else { Set(rng.next_u64()) };
     match sort {
         0 => Kind::Worker(worker_mood(rng)),
         1 => Kind::Sink(if rng.chance(500) { SinkMood::Failing } else { SinkMood::Slow { times: 50 } }),

@@ -81,10 +81,12 @@ impl Worker {
 
     /// Takes the place that is free first. Until the end of the work, waiting included.
     fn occupy(&mut self, cx: &mut Cx<'_>, records: u32) -> Duration {
-        let nominal = self.setup.alpha + self.setup.beta * records;
-        let pct = cx.rng.range((100 - self.setup.noise_pct.min(100)).into(), (100 + self.setup.noise_pct).into());
+        let nominal = self.setup.alpha.saturating_add(self.setup.beta.saturating_mul(records));
+        let pct = cx
+            .rng
+            .range((100 - self.setup.noise_pct.min(100)).into(), (self.setup.noise_pct.saturating_add(100)).into());
         let times = if let Some(WorkerMood::Slow { times }) = self.mood { times } else { 1 };
-        let service = nominal * pct as u32 / 100 * times;
+        let service = (nominal.saturating_mul(pct as u32) / 100).saturating_mul(times);
         let now = cx.now.mono;
         let Some(place) = self.places.iter_mut().min() else { return service };
         *place = (*place).max(now) + service;

@@ -107,7 +107,8 @@ impl Workload {
         let (records, over) = (self.records, self.over);
         (0..bursts).map(move |index| {
             let share = |index: u32| (u64::from(records) * u64::from(index) / u64::from(bursts)) as u32;
-            (Instant::ZERO + over * index / bursts, share(index + 1) - share(index))
+            let at = over.as_nanos() * u128::from(index) / u128::from(bursts);
+            (Instant(u64::try_from(at).unwrap_or(u64::MAX)), share(index + 1) - share(index))
         })
     }
 
@@ -117,8 +118,8 @@ impl Workload {
             if self.keys == 0 || rng.chance(self.unkeyed_per_mille) { 0 } else { 1 + rng.below(self.keys.into()) };
         let drawn = rng.range(self.bytes.0.into(), self.bytes.1.into());
         let bytes = if rng.chance(self.oversize_per_mille) { oversize + 1 + drawn } else { drawn };
-        let span = (self.deadline_ms.1 - self.deadline_ms.0).unsigned_abs();
-        let at = wall.0 + self.deadline_ms.0 + rng.range(0, span) as i64;
+        let span = self.deadline_ms.1.saturating_sub(self.deadline_ms.0).max(0).unsigned_abs();
+        let at = wall.0.saturating_add(self.deadline_ms.0).saturating_add_unsigned(rng.range(0, span));
         let deadline = match (rng.chance(self.deadline_per_mille), rng.chance(self.malformed_per_mille)) {
             (_, true) => Deadline::Malformed,
             (true, false) => Deadline::At(UnixMillis(at)),

@@ -134,7 +134,7 @@ impl Broker {
                 refused.push(over(partition, offset, "NOT_ASSIGNED"));
             }
         }
-        let delay = setup.broker.commit.draw(cx.rng) * self.commit_times();
+        let delay = setup.broker.commit.draw(cx.rng).saturating_mul(self.commit_times());
         cx.after(delay, Due::Commit(CommitRequest { process: cx.process, id, offsets, refused }));
     }
 

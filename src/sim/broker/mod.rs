@@ -42,7 +42,6 @@ pub struct Broker {
     pub commit_mood: Option<CommitMood>,
     pub fetch_times: u32,
     pub leaders_away: Set,
-    pub refetched_pauses: u64,
 }
 
 /// How often the client tells its progress.
@@ -67,7 +66,6 @@ impl Broker {
             commit_mood: None,
             fetch_times: 1,
             leaders_away: Set(0),
-            refetched_pauses: 0,
         }
     }
 
@@ -167,7 +165,7 @@ impl Broker {
     pub fn fetch_all(&mut self, cx: &mut Cx<'_>, setup: &Setup) {
         for id in self.ids() {
             let Some(log) = self.logs.get(id.index()) else { continue };
-            let delay = setup.broker.fetch.draw(cx.rng) * self.fetch_times;
+            let delay = setup.broker.fetch.draw(cx.rng).saturating_mul(self.fetch_times);
             let delay = (!self.leaders_away.has(id)).then_some(delay);
             self.client.fetch(cx, id, log, delay);
         }

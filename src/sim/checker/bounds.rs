@@ -76,8 +76,9 @@ impl Checker {
 
     fn check_gate(&mut self, now: Now, snapshot: &Snapshot) {
         let (queue, gate) = (&snapshot.queue, &snapshot.gate);
-        let by_records = queue.records_max.map_or(0.0, |max| 100.0 * f64::from(queue.records) / f64::from(max));
-        let pct = by_records.max(100.0 * queue.bytes as f64 / queue.bytes_max as f64);
+        let records_max = self.settings.queue_records_max;
+        let by_records = records_max.map_or(0.0, |max| 100.0 * f64::from(queue.records) / f64::from(max));
+        let pct = by_records.max(100.0 * queue.bytes as f64 / self.settings.queue_bytes_max as f64);
         let shut = gate.stage.is_some();
         if shut != self.gate.is_some() {
             self.violate(now.mono, Promise::Gate, "the gate moved without telling");

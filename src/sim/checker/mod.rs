@@ -11,13 +11,15 @@ mod bounds;
 mod commits;
 mod end;
 mod letters;
+mod promise;
+mod records;
 mod sending;
 
 pub use book::End;
+pub use promise::{Promise, Violation};
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    fmt::{self, Display, Formatter},
     sync::Arc,
     time::Duration,
 };
@@ -30,62 +32,14 @@ use crate::{
         settings::EngineSettings,
         snapshot::Snapshot,
     },
-    record::{PartitionId, Record},
+    record::PartitionId,
     sim::{
         broker::{Broker, log::Log},
-        checker::book::{Book, Entry, Owned, Place, Waiting},
+        checker::book::{Book, Owned, Waiting},
         report::Tally,
     },
     time::{Instant, Now},
 };
-
-/// What is promised: I1 to I9 of docs/ARCHITECTURE.md, and a few that follow from the flags.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Promise {
-    /// One disposition a record and epoch; nothing lost.
-    I1,
-    /// A commit never passes an unfinished record.
-    I2,
-    /// Commits never go back within an epoch, and go one at a time.
-    I3,
-    /// Nothing is sent after its deadline.
-    I4,
-    /// Concurrency, batch caps, topics and order.
-    I5,
-    /// Queue, waiting records and span are bounded, and zero after a drain.
-    I6,
-    /// Nothing is done for an epoch that is over.
-    I7,
-    /// Everything drains, and nothing takes longer than it may.
-    I8,
-    /// Knobs stay where they are set.
-    I9,
-    /// The gate shuts at its high watermark and opens at its low one, and the client is told so.
-    Gate,
-    /// The dead-letter budget.
-    Budget,
-    /// Nobody is charged for what is not their own failure, and nobody is given up without a reason.
-    Charge,
-    /// What the engine tells adds up to what was seen.
-    Facts,
-    /// The engine found itself in the wrong.
-    Engine,
-    /// The scenario's own expectations.
-    Expected,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Violation {
-    pub promise: Promise,
-    pub at: Instant,
-    pub what: String,
-}
-
-impl Display for Violation {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} does not hold at {:.3} ms: {}", self.promise, self.at.0 as f64 / 1e6, self.what)
-    }
-}
 
 /// A batch with the worker.
 #[derive(Debug)]
@@ -241,172 +195,6 @@ impl Checker {
                 self.violate(now.mono, Promise::Gate, "credit is granted while the gate is shut");
             }
             Command::Grant { .. } | Command::Repair(_) => {}
-        }
-    }
-
-    fn on_polled(&mut self, now: Now, record: &Record, broker: &Broker) {
-        let id = record.partition;
-        let Some((log, index)) = broker.log(id).and_then(|log| Some((log, log.index_of(record.offset)?))) else {
-            return self.violate(now.mono, Promise::Engine, "the model handed over a record that is not in its log");
-        };
-        self.tally.polled += 1;
-        let book = &self.books[id.index()];
-        if book.owned != Owned::Active || book.stopped || self.draining {
-            return;
-        }
-        if record.offset < book.next {
-            self.end_epoch(id, log, record.offset);
-        }
-        let (ttl, ordering, poison) = (self.settings.ttl, self.settings.ordering, self.settings.max_record_bytes);
-        let said = &log.records()[index];
-        let book = &mut self.books[id.index()];
-        book.next = record.offset + 1;
-        book.first.get_or_insert(index);
-        let expired = said.is_expired(ttl, now.wall);
-        let entry = book.entry(index);
-        if said.payload_bytes() > poison && !expired {
-            entry.doomed = Some(crate::engine::event::Reason::TooLarge);
-        } else if said.tombstone
-            && !expired
-            && self.settings.tombstones == crate::engine::settings::TombstonePolicy::Poison
-        {
-            entry.doomed = Some(crate::engine::event::Reason::Tombstone);
-        }
-        book.put(index, said, Place::Held, &mut self.waiting);
-        if let Some(mark) = book::mark(ordering, said) {
-            book.line_up(mark, index);
-        }
-    }
-
-    fn on_expired(&mut self, now: Now, record: &Record, broker: &Broker) {
-        let Some((log, index)) = broker.log(record.partition).and_then(|l| Some((l, l.index_of(record.offset)?)))
-        else {
-            return self.violate(now.mono, Promise::I1, "a record that was never written expired");
-        };
-        if !log.records()[index].is_expired(self.settings.ttl, now.wall) {
-            let what = format!("{} expired before its deadline", name(log, record.offset));
-            return self.violate(now.mono, Promise::I1, what);
-        }
-        self.tally.told_expired += 1;
-        self.finish(now, record.partition, log, index, End::Expired);
-    }
-
-    /// A record that waits with the engine is finished.
-    fn finish(&mut self, now: Now, id: PartitionId, log: &Log, index: usize, end: End) {
-        let ordering = self.settings.ordering;
-        let record = &log.records()[index];
-        let place = self.books[id.index()].place(index);
-        // The answer that stopped its partition found it expired.
-        let stopped = place == Place::LetGo && end == End::Expired && self.books[id.index()].stopped;
-        if place != Place::Held && !stopped {
-            let what = format!("{} is finished ({end:?}) where it is {place:?}", name(log, record.offset));
-            return self.violate(now.mono, Promise::I1, what);
-        }
-        let book = &mut self.books[id.index()];
-        book.put(index, record, Place::Finished(end), &mut self.waiting);
-        if let Some(mark) = book::mark(ordering, record) {
-            book.step_out(mark, index);
-        }
-        self.tally.count(end);
-        self.settled.push_back((now.mono, 1));
-    }
-
-    /// Everything of an epoch that waits is abandoned.
-    fn let_go(&mut self, id: PartitionId, log: &Log) {
-        self.let_go_if(id, log, |_| true);
-    }
-
-    fn let_go_if(&mut self, id: PartitionId, log: &Log, which: impl Fn(&Entry) -> bool) {
-        for index in self.books[id.index()].held() {
-            if !which(self.books[id.index()].entry(index)) {
-                continue;
-            }
-            self.books[id.index()].put(index, &log.records()[index], Place::LetGo, &mut self.waiting);
-            self.tally.abandoned += 1;
-        }
-    }
-
-    fn end_epoch(&mut self, id: PartitionId, log: &Log, next: i64) {
-        self.let_go(id, log);
-        self.books[id.index()].begin(next, log.index_at(next));
-    }
-
-    fn on_revoked(&mut self, now: Now, partitions: &[PartitionId], lost: bool, broker: &Broker) {
-        for id in partitions {
-            let Some(log) = broker.log(*id) else { continue };
-            self.let_go(*id, log);
-            let book = &mut self.books[id.index()];
-            if lost {
-                (book.owned, book.release_due, book.stopped) = (Owned::No, None, false);
-            } else if book.owned == Owned::Active {
-                book.owned = Owned::Draining;
-                book.release_due = Some(now.mono + self.settings.revoke_drain + GRACE);
-            }
-        }
-    }
-
-    fn on_release(&mut self, now: Now, ids: &[PartitionId], broker: &Broker) {
-        for id in ids {
-            let book = &mut self.books[id.index()];
-            if book.owned == Owned::Active {
-                self.violate(now.mono, Promise::I7, "a partition is given back that nobody asked for");
-            } else if book.owned == Owned::Draining
-                && let Some(log) = broker.log(*id)
-            {
-                self.let_go(*id, log);
-                let book = &mut self.books[id.index()];
-                (book.owned, book.release_due, book.stopped) = (Owned::No, None, false);
-            }
-        }
-    }
-
-    fn on_drain(&mut self, deadline: Instant, broker: &Broker) {
-        self.draining = true;
-        self.drain_until = Some(self.drain_until.map_or(deadline, |until| until.min(deadline)));
-        self.leave_due = Some(self.leave_due.map_or(deadline + GRACE, |due| due.min(deadline + GRACE)));
-        for id in broker.ids() {
-            if let Some(log) = broker.log(id) {
-                self.let_go(id, log);
-            }
-        }
-    }
-
-    fn on_leave(&mut self, now: Now, broker: &Broker) {
-        if !self.draining {
-            self.violate(now.mono, Promise::I8, "the group is left and nobody asked for it");
-        }
-        self.leave_due = None;
-        for id in broker.ids() {
-            if let Some(log) = broker.log(id) {
-                self.let_go(id, log);
-            }
-            let book = &mut self.books[id.index()];
-            (book.owned, book.release_due) = (Owned::No, None);
-        }
-    }
-
-    /// The process is gone, and everything it knew.
-    pub fn process_over(&mut self, broker: &Broker) {
-        for id in broker.ids() {
-            if let Some(log) = broker.log(id) {
-                self.let_go(id, log);
-            }
-            let book = &mut self.books[id.index()];
-            (book.owned, book.release_due, book.stopped) = (Owned::No, None, false);
-            book.begun = 0;
-        }
-        self.out.clear();
-        (self.commit, self.gate, self.leave_due) = (None, None, None);
-        (self.draining, self.drain_until) = (false, None);
-        self.cap_floor = self.settings.batch_bytes_max;
-        self.posted.clear();
-        self.settled.clear();
-    }
-
-    /// Another member finished what lies between two offsets.
-    pub fn on_elsewhere(&mut self, id: PartitionId, log: &Log, from: i64, to: i64) {
-        for index in log.index_at(from)..log.index_at(to) {
-            self.books[id.index()].entry(index).elsewhere = true;
         }
     }
 }

@@ -4,21 +4,28 @@
 //! [`Engine::step`]; the checker sees both sides of every step. A process may die and start again within a run: the
 //! engine is then a new one, and only the broker remembers.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+mod ending;
+mod faults;
+mod notes;
+mod tamper;
+
+pub use tamper::{Honest, Tamper};
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    time::Duration,
+};
 
 use crate::{
     engine::{
         Effects, Engine,
-        event::{Action, Event},
-        fact::Fact,
-        settings::EngineSettings,
+        event::{Action, Batch, Event},
         snapshot::Phase,
     },
     sim::{
         broker::Broker,
         checker::{Checker, Promise, Violation},
         due::{Cx, Due},
-        fault::{CommitMood, Kind, Set, SinkMood, WorkerMood},
         report::{Failure, Report},
         rng::Rng,
         scheduler::{Clock, Pipe, Schedule},
@@ -29,26 +36,6 @@ use crate::{
     },
     time::{Instant, Now},
 };
-
-/// Stands between the engine and the world. The simulator's own tests use it to plant bugs and see them found.
-pub trait Tamper {
-    /// The numbers the engine is to work with; the checker keeps to the true ones.
-    fn settings(&self, settings: &mut EngineSettings) {
-        let _ = settings;
-    }
-
-    /// Changes what the engine asks for. What it returns is told to the engine behind the checker's back.
-    fn alter(&mut self, now: Now, actions: &mut Vec<Action>) -> Vec<Event> {
-        let _ = (now, actions);
-        Vec::new()
-    }
-}
-
-/// Leaves everything as it is.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Honest;
-
-impl Tamper for Honest {}
 
 /// Streams of the seed.
 #[derive(Debug)]
@@ -77,7 +64,7 @@ pub struct World<'a> {
     wake: Wake,
     active_faults: Vec<usize>,
     /// The process is to start again after this drain.
-    restart_after: Option<std::time::Duration>,
+    restart_after: Option<Duration>,
     healed: bool,
     drained_at: Option<Instant>,
     over: bool,
@@ -95,8 +82,8 @@ const OVERDUE_MAX: u32 = 3;
 
 /// A run that is not drained this long after everything is well again never will be, dead letters at their slowest
 /// pace allowed for.
-const PATIENCE: std::time::Duration = std::time::Duration::from_secs(1800);
-const PATIENCE_PER_RECORD: std::time::Duration = std::time::Duration::from_secs(7);
+const PATIENCE: Duration = Duration::from_secs(1800);
+const PATIENCE_PER_RECORD: Duration = Duration::from_secs(7);
 
 impl<'a> World<'a> {
     /// `keep` the last steps as text, which costs time.
@@ -177,7 +164,7 @@ impl<'a> World<'a> {
             end = end.max(over);
         }
         self.schedule.at(end, Due::Heal);
-        let patience = PATIENCE + PATIENCE_PER_RECORD * self.setup.workload.records;
+        let patience = PATIENCE + PATIENCE_PER_RECORD.saturating_mul(self.setup.workload.records);
         self.schedule.at(end + patience, Due::GiveUp);
     }
 
@@ -265,7 +252,7 @@ impl<'a> World<'a> {
     }
 
     /// The process is gone; nothing of it reaches anybody any more.
-    fn end_process(&mut self, starts_after: std::time::Duration) {
+    fn end_process(&mut self, starts_after: Duration) {
         self.note(Step::ProcessDies);
         self.engine = None;
         self.process += 1;
@@ -275,7 +262,7 @@ impl<'a> World<'a> {
         self.schedule.at(self.clock.mono() + starts_after, Due::StartProcess);
     }
 
-    fn send(&mut self, batch: crate::engine::event::Batch) {
+    fn send(&mut self, batch: Batch) {
         let now = self.clock.now(0);
         let mut cx = Cx {
             now,
@@ -357,211 +344,8 @@ impl<'a> World<'a> {
         }
         self.wake = Wake { token: self.wake.token + 1, at: wanted, ..self.wake };
         if let Some(at) = wanted {
-            let late = std::time::Duration::from_micros(self.streams.models.range(0, 1000));
+            let late = Duration::from_micros(self.streams.models.range(0, 1000));
             self.schedule.at(at + late, Due::Wake { token: self.wake.token });
-        }
-    }
-
-    fn on_stopped(&mut self) {
-        match self.restart_after.take() {
-            Some(after) => self.end_process(after),
-            None if self.drained_at.is_some() => self.over = true,
-            None => {}
-        }
-    }
-
-    fn heal(&mut self) {
-        self.healed = true;
-        self.note(Step::Healed);
-        self.worker.heal();
-        self.sink.heal();
-        self.broker(|broker, cx, setup, _| broker.come_back(cx, setup, Set::ALL));
-    }
-
-    /// Once all is well and everything is finished and committed, the process is drained for the last time.
-    fn look_for_the_end(&mut self) {
-        let running = self.engine.as_ref().is_some_and(|engine| engine.phase() == Phase::Running);
-        if !self.healed || !running || self.drained_at.is_some() || !self.checker.is_drained(&self.broker) {
-            return;
-        }
-        self.drained_at = Some(self.clock.mono());
-        self.drain();
-    }
-
-    fn drain(&mut self) {
-        self.note(Step::Drain);
-        let deadline = self.clock.mono() + self.setup.shutdown;
-        self.step(Event::Drain { deadline });
-    }
-
-    fn judge_end(&mut self) {
-        let now = self.clock.now(0);
-        self.checker.check_end(now, &self.broker);
-        let drained_at = self.drained_at.unwrap_or_default();
-        if let Some(what) = self.setup.expect.judge(&self.checker.tally, drained_at) {
-            self.checker.violate(now.mono, Promise::Expected, what);
-        }
-    }
-}
-
-/// Faults.
-impl World<'_> {
-    fn begin_fault(&mut self, index: usize) {
-        let Some(fault) = self.setup.faults.get(index).copied() else { return };
-        self.note(Step::Fault { index });
-        match fault.kind {
-            Kind::Revoke(set) => self.broker(|broker, cx, _, _| broker.take_away(cx, set, false)),
-            Kind::Lost(set) => self.broker(|broker, cx, _, _| broker.take_away(cx, set, true)),
-            Kind::WallJump { ms } => self.clock.jump(ms),
-            Kind::Retention { partition, pct } => self.broker(|broker, cx, _, _| broker.trim(cx, partition, pct)),
-            Kind::Rewind(partition) => self.broker(|broker, cx, setup, _| {
-                broker.rewind(partition);
-                broker.fetch_all(cx, setup);
-            }),
-            Kind::Stall(partition) => self.broker.stall(partition),
-            Kind::Crash => {
-                if self.engine.is_some() && self.drained_at.is_none() {
-                    self.end_process(fault.lasts);
-                }
-            }
-            Kind::Restart => {
-                let running = self.engine.as_ref().is_some_and(|engine| engine.phase() == Phase::Running);
-                if running && self.drained_at.is_none() {
-                    self.restart_after = Some(fault.lasts);
-                    self.drain();
-                }
-            }
-            Kind::Worker(_) | Kind::Sink(_) | Kind::Commits(_) | Kind::LeaderAway(_) | Kind::SlowFetch { .. } => {
-                self.active_faults.push(index);
-                self.set_moods();
-            }
-        }
-    }
-
-    fn end_fault(&mut self, index: usize) {
-        let Some(fault) = self.setup.faults.get(index).copied() else { return };
-        self.note(Step::FaultOver { index });
-        match fault.kind {
-            Kind::Revoke(set) | Kind::Lost(set) => {
-                self.broker(|broker, cx, setup, _| broker.come_back(cx, setup, set));
-            }
-            _ => {
-                self.active_faults.retain(|active| *active != index);
-                self.set_moods();
-            }
-        }
-    }
-
-    /// Of several faults of one sort the one that began last counts.
-    fn set_moods(&mut self) {
-        let (mut worker, mut sink, mut commits): (Option<WorkerMood>, Option<SinkMood>, Option<CommitMood>) =
-            (None, None, None);
-        let (mut away, mut times) = (Set(0), 1);
-        for fault in self.active_faults.iter().filter_map(|index| self.setup.faults.get(*index)) {
-            match fault.kind {
-                Kind::Worker(mood) => worker = Some(mood),
-                Kind::Sink(mood) => sink = Some(mood),
-                Kind::Commits(mood) => commits = Some(mood),
-                Kind::LeaderAway(set) => away = Set(away.0 | set.0),
-                Kind::SlowFetch { times: slow } => times = slow,
-                _ => {}
-            }
-        }
-        self.worker.mood = worker;
-        self.sink.mood = sink;
-        (self.broker.commit_mood, self.broker.leaders_away, self.broker.fetch_times) = (commits, away, times);
-        self.broker(|broker, cx, setup, _| broker.fetch_all(cx, setup));
-    }
-}
-
-/// The trace.
-impl World<'_> {
-    fn trace_event(&mut self, event: &Event) {
-        match event {
-            Event::Polled { records, ends } => {
-                for run in records.chunk_by(|a, b| a.partition == b.partition) {
-                    if let (Some(first), Some(last)) = (run.first(), run.last()) {
-                        let (partition, records) = (first.partition, run.len() as u32);
-                        self.note(Step::Polled { partition, records, first: first.offset, last: last.offset });
-                    }
-                }
-                for end in ends {
-                    self.note(Step::End { partition: end.partition, offset: end.offset });
-                }
-            }
-            Event::Settled(settled) => {
-                let verdicts = match &settled.answer {
-                    crate::engine::event::Answer::Each(verdicts) => {
-                        verdicts.iter().fold(0, |all, verdict| all * 5 % 0xffff_ffff_fffb + *verdict as u64 + 1)
-                    }
-                    _ => 0,
-                };
-                self.note(Step::Settled { batch: settled.batch.id, answer: settled.answer.name(), verdicts });
-            }
-            Event::DeadLettered(answer) => {
-                use crate::engine::event::DeadLettered::{Acknowledged, Failed};
-                let (Acknowledged { letter } | Failed { letter, .. }) = answer;
-                let (partition, offset) = (letter.record.partition, letter.record.offset);
-                self.note(match answer {
-                    Acknowledged { .. } => Step::LetterAcknowledged { partition, offset },
-                    Failed { .. } => Step::LetterFailed { partition, offset },
-                });
-            }
-            Event::Committed { id, results } => {
-                for result in results {
-                    use crate::engine::event::CommitOutcome::{Applied, EpochOver, Failed};
-                    let outcome = match &result.outcome {
-                        Applied => "applied",
-                        EpochOver(_) => "epoch over",
-                        Failed(_) => "failed",
-                    };
-                    let (partition, offset) = (result.partition, result.offset);
-                    self.note(Step::Committed { id: *id, partition, offset, outcome });
-                }
-            }
-            Event::Left => self.note(Step::Left),
-            _ => {}
-        }
-    }
-
-    fn trace_facts(&mut self, facts: &[Fact]) {
-        for fact in facts {
-            match fact {
-                Fact::Expired { record, stage, .. } => {
-                    let (partition, offset) = (record.partition, record.offset);
-                    self.note(Step::Expired { partition, offset, stage: stage.name() });
-                }
-                Fact::Skipped { number, offset, .. } => self.note(Step::Skipped { number: *number, offset: *offset }),
-                _ => {}
-            }
-        }
-    }
-
-    fn trace_action(&mut self, action: &Action) {
-        match action {
-            Action::Dispatch(batch) => {
-                let bytes = batch.records.iter().map(crate::record::Record::charge).sum();
-                let id = batch.id;
-                self.note(Step::Dispatched { batch: id, records: batch.records.len() as u32, bytes });
-                for run in batch.records.chunk_by(|a, b| a.partition == b.partition) {
-                    if let (Some(first), Some(last)) = (run.first(), run.last()) {
-                        let (partition, records) = (first.partition, run.len() as u32);
-                        let (first, last) = (first.offset, last.offset);
-                        self.note(Step::Carries { batch: id, partition, records, first, last });
-                    }
-                }
-            }
-            Action::DeadLetter(letter) => self.note(Step::Letter {
-                partition: letter.record.partition,
-                offset: letter.record.offset,
-                reason: letter.reason,
-            }),
-            Action::Source(crate::engine::event::Command::Commit { id, offsets }) => {
-                for (partition, offset) in offsets {
-                    self.note(Step::CommitAsked { id: *id, partition: *partition, offset: *offset });
-                }
-            }
-            Action::Source(_) => {}
         }
     }
 }
