@@ -126,3 +126,25 @@ fn each_entry_has_its_own_verdict_and_a_dropped_one_is_skipped_where_there_is_no
     assert_eq!(sidecar.metric(r#"sluicegate_skipped_records_total{reason="dropped"}"#), Some(100.0));
     assert!(sidecar.stop().0.success());
 }
+
+#[test]
+fn without_a_dead_letter_topic_a_poison_record_stops_its_partition_until_someone_decides() {
+    let refuse = |entries: &[Entry]| if poisoned(entries) { Reply::Status(422) } else { Reply::Done };
+    let stage = Stage::new("stop", 2, Behaviour::replying(refuse));
+    let sidecar = stage.sidecar("stops", &[]);
+    (0..1000).for_each(|number| stage.send(number, None));
+    stage.writer.flush();
+    // Number 500 is offset 250 of partition 0; partition 1 has nothing to do with it.
+    eventually("the other partition is through", Duration::from_secs(60), || {
+        (stage.committed() == [250, 500]).then_some(())
+    });
+    assert!(sidecar.get("/readyz").unwrap().1.contains("partition_stopped"));
+    assert_eq!(sidecar.get("/livez").unwrap().0, 200);
+    assert_eq!(sidecar.stop().0.code(), Some(0));
+    assert_eq!(stage.committed(), [250, 500], "not even leaving passes it");
+
+    let sidecar = stage.sidecar("skips", &[("POISON_POLICY", "skip")]);
+    stage.await_no_lag(Duration::from_secs(60));
+    assert_eq!(stage.missing(), ["0-250"]);
+    assert!(sidecar.stop().0.success());
+}

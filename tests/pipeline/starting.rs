@@ -106,3 +106,17 @@ fn a_worker_that_comes_late_is_waited_for_and_gets_everything() {
     assert_eq!(sidecar.get("/readyz").unwrap().0, 200);
     assert!(sidecar.stop().0.success());
 }
+
+#[test]
+fn of_two_with_one_instance_id_the_older_ends_with_1_and_loses_nothing() {
+    let stage = Stage::new("fenced", 2, Behaviour::after(Duration::from_millis(5)));
+    let flags = [("KAFKA_GROUP_INSTANCE_ID", "one")];
+    stage.fill(2_000);
+    let older = stage.sidecar("older", &flags);
+    stage.await_delivered(200, Duration::from_secs(30));
+    let newer = stage.sidecar("newer", &flags);
+    assert_eq!(older.wait(Duration::from_secs(30)).0.code(), Some(1));
+    stage.await_no_lag(Duration::from_secs(60));
+    assert_eq!(stage.missing(), Vec::<String>::new());
+    assert!(newer.stop().0.success());
+}
