@@ -1,7 +1,7 @@
 //! Judges a run from outside: from what the broker's model handed over, what the worker's model was sent and answered,
 //! what the dead-letter topic holds, and what the engine says of itself.
 //!
-//! It keeps its own account of every record ([`book`]) and never looks into the engine. [`Checker::before`] sees each
+//! It keeps its own account of every record (`book`) and never looks into the engine. [`Checker::before`] sees each
 //! event on its way in, [`Checker::after`] the effects on their way out; the first promise that does not hold ends the
 //! run.
 
