@@ -137,6 +137,8 @@ impl Drop for Process {
     fn drop(&mut self) {
         drop(self.child.kill());
         drop(self.child.wait());
+        // What matters of it was told with the failure.
+        drop(self.log.as_ref().map(fs::remove_file));
     }
 }
 
