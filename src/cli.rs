@@ -81,11 +81,15 @@ pub fn version() -> String {
 fn program() -> clap::Command {
     clap::Command::new(env!("CARGO_PKG_NAME"))
         .about(env!("CARGO_PKG_DESCRIPTION"))
-        .version(env!("CARGO_PKG_VERSION"))
+        .version(version().split_once(' ').map_or_else(String::new, |(_, rest)| rest.to_owned()))
         .subcommand_required(true)
         .arg_required_else_help(true)
-        .subcommand(configured("run", "consume until SIGTERM"))
-        .subcommand(clap::Command::new("demo").about("show the real pipeline on a mock broker and a built-in worker"))
+        .subcommand(configured("run", "consume until SIGTERM; a second signal ends at once"))
+        .subcommand(
+            clap::Command::new("demo").about(
+                "show the real pipeline on a mock broker and a built-in worker; needs nothing, takes ten seconds",
+            ),
+        )
         .subcommand(clap::Command::new("demo-broker").hide(true))
         .subcommand(configured("check", "report every problem of the configuration; exit 2 if there is one"))
         .subcommand(configured("print-config", "show each effective value and where it came from").arg(format()))
@@ -111,7 +115,8 @@ fn configured(name: &'static str, about: &'static str) -> clap::Command {
     clap::Command::new(name)
         .about(about)
         .after_help(
-            "Each option is also an environment variable (QUEUE_MAXSIZE) and a key of the file (queue_maxsize).",
+            "Each option is also an environment variable (QUEUE_MAXSIZE) and a key of the file (queue_maxsize); the \
+             command line wins over the environment, and that over the file. docs/FLAGS.md has ranges and units.",
         )
         .arg(config)
         .args(flags)

@@ -29,7 +29,7 @@ const ADMIN_IDLE_MAX: Duration = WAIT_MAX.saturating_add(Duration::from_secs(30)
 const LAST_ANSWERS: Duration = Duration::from_millis(500);
 
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {flag}={addr}: {error}")]
+#[error("cannot listen on {flag}={addr}: {error}; free the address or set {flag} to another one")]
 pub struct BindError {
     pub flag: &'static str,
     pub addr: SocketAddr,

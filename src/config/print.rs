@@ -68,6 +68,11 @@ impl Loaded {
             push_section(&mut out, section.title(), lines);
         }
         push_section(&mut out, "librdkafka, passed through", self.kafka_lines());
+        match self.problems.len() + self.near_misses.len() {
+            0 => {}
+            1 => out.push_str("\n# 1 problem: `sluicegate check` says which\n"),
+            count => out.push_str(&format!("\n# {count} problems: `sluicegate check` says which\n")),
+        }
         out
     }
 
@@ -76,7 +81,7 @@ impl Loaded {
             (Some(shown), _) => (Some(shown), self.values.origin(flag).to_string()),
             (None, Preset::Derived(how)) => (self.derived(flag), format!("default: {how}")),
             (None, Preset::Unset(meaning)) => (None, format!("default: {meaning}")),
-            (None, _) => (None, "nobody".into()),
+            (None, _) => (None, "not given".into()),
         };
         let valid = self.values.is_valid(flag) || (!self.values.is_set(flag) && !flag.required());
         Line { name: flag.name.into(), value, origin, secret: flag.secret, valid }

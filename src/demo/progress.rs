@@ -9,6 +9,8 @@ use super::{burst::RECORDS, worker::DemoWorker};
 use crate::{app::Inside, engine::snapshot::Snapshot, say};
 
 const EVERY: Duration = Duration::from_millis(500);
+/// How often the end waits for the last commit before it ends without it.
+const LAST_COMMIT_TURNS: u32 = 10;
 
 #[derive(Clone)]
 pub struct Progress {
@@ -23,6 +25,8 @@ struct Sums {
     dead_lettered: u64,
     skipped: u64,
     pauses: u64,
+    /// Everything up to the end of every partition.
+    committed: bool,
 }
 
 impl Progress {
@@ -32,48 +36,63 @@ impl Progress {
 
     /// Prints a line now and then, and ends the run when every record has been dealt with.
     pub async fn watch(self, inside: Inside) {
+        let mut done_for = 0;
         loop {
             tokio::time::sleep(EVERY).await;
             let Some(snapshot) = inside.handle.snapshot().await else { continue };
-            let sums = Sums::read(&inside.readout.counters());
+            let sums = Sums { committed: lag(&snapshot) == Some(0), ..Sums::read(&inside.readout.counters()) };
             *self.sums.lock().unwrap_or_else(PoisonError::into_inner) = sums;
             say::print(&self.line(&snapshot, sums));
             let accounted = self.worker.delivered() as u64 + sums.expired + sums.dead_lettered + sums.skipped;
             if accounted >= u64::from(RECORDS) && snapshot.in_flight.batches == 0 {
-                return inside.stop();
+                done_for += 1;
+                if sums.committed || done_for > LAST_COMMIT_TURNS {
+                    return inside.stop();
+                }
             }
         }
     }
 
     fn line(&self, snapshot: &Snapshot, sums: Sums) -> String {
+        if snapshot.partitions.is_empty() {
+            return "joining the group".to_owned();
+        }
         let queue = &snapshot.queue;
+        let lag = lag(snapshot).map_or_else(|| "not known yet".to_owned(), |lag| lag.to_string());
         let gate = snapshot.gate.stage.map_or("open", |stage| stage.name());
         format!(
-            "delivered {:>6}  expired {:>5}  dead letters {}  queue {:>3}/{} (gate {gate})  in flight {:>2}  lag {}",
+            "delivered {:>6}  expired {:>5}  dead letters {}  queue {:>3}/{} (gate {gate})  in flight {:>2}  lag {lag}",
             self.worker.delivered(),
             sums.expired,
             sums.dead_lettered,
             queue.records,
             queue.records_max.unwrap_or(0),
             snapshot.in_flight.records,
-            snapshot.backlog_records,
         )
     }
 
     /// The sum. True when it adds up.
     pub fn finish(&self) -> bool {
         let sums = *self.sums.lock().unwrap_or_else(PoisonError::into_inner);
-        let Sums { expired, dead_lettered, skipped, pauses } = sums;
+        let Sums { expired, dead_lettered, skipped, pauses, committed } = sums;
         let delivered = self.worker.delivered() as u64;
         let sum = delivered + expired + dead_lettered + skipped;
         let adds_up = sum == u64::from(RECORDS);
         say::print(&format!(
             "\nproduced {RECORDS} = delivered {delivered} + expired {expired} + dead-lettered {dead_lettered} + skipped \
-             {skipped}{}\nthe gate shut {pauses} times",
-            if adds_up { "" } else { "   DOES NOT ADD UP" }
+             {skipped}{}\ncommitted to the end of every partition: {}\nthe gate shut {pauses} times",
+            if adds_up { "" } else { "   DOES NOT ADD UP" },
+            if committed { "yes" } else { "not within five seconds" },
         ));
         adds_up
     }
+}
+
+/// What is not committed yet; `None` while the end of a partition is not known, because a sum over the others would
+/// look like progress.
+fn lag(snapshot: &Snapshot) -> Option<i64> {
+    let known: Option<Vec<i64>> = snapshot.partitions.iter().map(|partition| partition.lag).collect();
+    known.filter(|lags| !lags.is_empty()).map(|lags| lags.iter().sum())
 }
 
 impl Sums {
@@ -89,6 +108,7 @@ impl Sums {
             dead_lettered: sum("sluicegate_dead_letter_records_total"),
             skipped: sum("sluicegate_skipped_records_total"),
             pauses: sum("sluicegate_pauses_total"),
+            committed: false,
         }
     }
 }
