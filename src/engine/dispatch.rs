@@ -147,7 +147,7 @@ impl Engine {
 
     /// Hands a batch to the worker.
     fn send(&mut self, now: Now, group: Group, retry: bool, out: &mut Effects) {
-        let Group { lane, records, suspicion, behind, .. } = group;
+        let Group { lane, records, suspicion, behind, budgeted } = group;
         let Some(topic) = self.queue.lane(lane).map(|lane| lane.topic.clone()) else { return };
         let id = self.in_flight.next_id();
         let (mut bytes, mut attempts, mut oldest) = (0, 0, now.mono);
@@ -160,7 +160,7 @@ impl Engine {
             }
         }
         let count = u32::try_from(records.len()).unwrap_or(u32::MAX);
-        self.in_flight.insert(Flight { id, records: count, since: now.mono, suspicion, behind });
+        self.in_flight.insert(Flight { id, records: count, since: now.mono, suspicion, budgeted, behind });
         out.fact(Fact::BatchDispatched {
             batch: id,
             topic: topic.clone(),

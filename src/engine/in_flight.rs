@@ -13,6 +13,8 @@ pub struct Flight {
     pub records: u32,
     pub since: Instant,
     pub suspicion: Suspicion,
+    /// It took from the retry budget, and gives it back if the worker takes it.
+    pub budgeted: bool,
     /// Ordered modes: records that may go only after these have settled.
     pub behind: Vec<Record>,
 }

@@ -173,6 +173,12 @@ impl RetryBudget {
         self.earn(self.per_batch);
     }
 
+    /// A retry succeeded: no storm, so it costs nothing. After an outage the retries drain as fast as the worker takes
+    /// them.
+    pub fn on_success(&mut self) {
+        self.earn(1.0);
+    }
+
     fn earn(&mut self, tokens: f64) {
         self.tokens = (self.tokens + tokens).min(TOKENS_MAX);
     }

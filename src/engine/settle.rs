@@ -49,7 +49,8 @@ struct Call {
 impl Engine {
     pub(super) fn on_settled(&mut self, now: Now, settled: Settled, out: &mut Effects) {
         let Settled { batch, answer, took, status, detail } = settled;
-        let Some(Flight { since, suspicion, behind, records: sent, .. }) = self.in_flight.take(batch.id) else {
+        let Some(Flight { since, suspicion, budgeted, behind, records: sent, .. }) = self.in_flight.take(batch.id)
+        else {
             out.fact(Fact::Stale { what: "batch" });
             return;
         };
@@ -61,6 +62,9 @@ impl Engine {
             status,
             took,
         });
+        if budgeted && answer == Answer::Done {
+            self.retry_budget.on_success();
+        }
         let lane = self.queue.lane_id(&batch.topic);
         self.note_health(now, &answer, since, detail.as_deref(), out);
         let mut records = batch.records;

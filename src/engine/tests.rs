@@ -730,3 +730,20 @@ fn a_drain_that_lets_untouched_records_go_leaves_nothing_uncommitted() {
     let leaving = |fact: &Fact| matches!(fact, Fact::Drain { state: fact::DrainState::Leaving { uncommitted: 0 } });
     assert!(bench.facts.iter().any(leaving), "{:?}", bench.facts.last());
 }
+
+#[test]
+fn retries_that_succeed_drain_as_fast_as_the_worker_takes_them() {
+    let mut bench = Bench::new(EngineSettings { batch_records_max: 1, concurrency: 1, ..settings() });
+    bench.poll(0..100);
+    for _ in 0..100 {
+        bench.answer(Answer::Each(vec![Verdict::Retry]));
+    }
+    bench.pass(100);
+    let (mut answered, start) = (0, bench.now.mono);
+    while answered < 100 {
+        bench.wake_until_dispatch();
+        bench.answer(Answer::Done);
+        answered += 1;
+    }
+    assert!(bench.now.mono.since(start) < Duration::from_secs(1), "{:?}", bench.now.mono.since(start));
+}

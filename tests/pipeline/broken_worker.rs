@@ -71,7 +71,10 @@ fn twelve_seconds_of_503_charge_nobody_commit_nothing_and_cost_few_requests() {
 fn a_worker_that_answers_500_to_everything_cannot_empty_the_topic_into_the_dead_letters() {
     let stage = Stage::new("all-500", 4, Behaviour::replying(|_| Reply::Status(500)));
     let dead = stage.dead_letters();
-    let flags = [("DLQ_TOPIC", dead.as_str()), ("RETRY_MAX_ATTEMPTS", "2"), ("RETRY_BACKOFF_MIN", "10ms")];
+    // Small, because every batch is halved down to single records at the ten retries a second that a failing worker gets.
+    let small =
+        [("QUEUE_MAXSIZE", "32"), ("BATCH_SIZE", "4"), ("RETRY_MAX_ATTEMPTS", "2"), ("RETRY_BACKOFF_MIN", "10ms")];
+    let flags: Vec<_> = small.into_iter().chain([("DLQ_TOPIC", dead.as_str())]).collect();
     let sidecar = stage.sidecar("only", &flags);
     stage.fill(5_000);
     eventually("records are held", Duration::from_secs(60), || {
