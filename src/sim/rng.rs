@@ -22,6 +22,7 @@ impl Rng {
         Self::new(seed ^ splitmix(&mut mixed))
     }
 
+    #[allow(clippy::should_implement_trait, reason = "an endless source of plain numbers is no iterator")]
     pub fn next(&mut self) -> u64 {
         let [s0, s1, s2, s3] = &mut self.state;
         let result = s1.wrapping_mul(5).rotate_left(7).wrapping_mul(9);
