@@ -10,6 +10,7 @@ pub mod admin;
 pub mod app;
 pub mod cli;
 pub mod config;
+pub mod control;
 #[cfg(feature = "kafka")]
 pub mod demo;
 pub mod engine;

@@ -38,6 +38,27 @@ const RULES: &[Rule] = &[
         ],
     },
     Rule {
+        place: "control",
+        must_not: &[
+            "tokio::",
+            "rdkafka",
+            "hyper",
+            "axum::",
+            "metrics::",
+            "tracing::",
+            "fastrand",
+            "rand::",
+            "crate::engine",
+            "crate::runtime",
+            "crate::kafka",
+            "crate::worker",
+            "crate::config",
+            "crate::sim",
+            "crate::admin",
+            "crate::telemetry",
+        ],
+    },
+    Rule {
         place: "runtime",
         must_not: &[
             "rdkafka",
@@ -104,7 +125,7 @@ const RULES: &[Rule] = &[
 ];
 
 /// Where reading a clock, locking or printing has its place.
-const PURE: &[&str] = &["engine", "time.rs", "record.rs", "sim"];
+const PURE: &[&str] = &["engine", "control", "time.rs", "record.rs", "sim"];
 
 #[test]
 fn no_folder_imports_what_the_table_forbids() {

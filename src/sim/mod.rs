@@ -4,10 +4,13 @@
 //! through its own alphabet of events and commands; [`checker`] judges what comes out against the promises, by number.
 //! A run is a pure function of its seed and its [`Setup`](setup::Setup): it replays on every machine.
 //!
+//! [`control`] is apart from that: the laboratory in which control laws are compared, without the engine.
+//!
 //! What is not here: threads, sockets and clocks. I10 (polling never stops) is about real parts and is tested there.
 
 pub mod broker;
 pub mod checker;
+pub mod control;
 pub mod due;
 pub mod fault;
 pub mod report;

@@ -1,0 +1,41 @@
+//! How many batches may be in flight: one law a file, behind one trait.
+//!
+//! The product's law is [`Elasticity`]. The well-known laws that it is measured against live in the simulator only.
+
+mod ceiling;
+mod elasticity;
+mod knee;
+mod phase;
+
+pub use elasticity::Elasticity;
+
+use crate::{
+    control::{knobs::Reason, sample::BatchSample},
+    time::Instant,
+};
+
+/// What the law may conclude from how the sidecar stands at the moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Condition {
+    /// Records wait and the worker is there.
+    Open,
+    /// Nothing waits: what is measured says nothing about a higher limit.
+    Idle,
+    /// A rebalance, a drain, anything that disturbs the flow without telling about the worker.
+    Disturbed,
+    /// The worker is away or not ready.
+    Away,
+}
+
+/// A law that sets the concurrency limit.
+pub trait Law {
+    /// Batches that may be in flight. At least one.
+    fn limit(&self) -> u32;
+
+    /// A batch has settled. `cost` is what the batch-time model foretold for it in relation to a usual batch (1 when
+    /// all batches are alike), so that a change of batch size is not taken for one of the worker.
+    fn observe(&mut self, sample: &BatchSample, cost: f64);
+
+    /// Called after every sample and at least a few times a second. A change of the limit comes with its reason.
+    fn tick(&mut self, now: Instant, in_flight: u32, condition: Condition) -> Option<Reason>;
+}
