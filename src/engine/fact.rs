@@ -46,6 +46,8 @@ pub enum Fact {
         answer: &'static str,
         status: Option<u16>,
         took: Duration,
+        /// What went wrong, when something did.
+        detail: Option<Box<str>>,
     },
     /// Records finished by success; `late` of them after their deadline.
     Completed {

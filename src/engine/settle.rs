@@ -61,6 +61,7 @@ impl Engine {
             answer: answer.name(),
             status,
             took,
+            detail: detail.clone(),
         });
         if budgeted && answer == Answer::Done {
             self.retry_budget.on_success();

@@ -65,6 +65,8 @@ table! {
         "A batch went to the worker.";
     BatchSettled DEBUG "batch_settled" ["batch", "topic", "records", "answer", "status", "took_ms"]
         "A batch came back.";
+    BatchFailed WARN "batch_failed" ["batch", "topic", "records", "answer", "status", "took_ms", "detail"]
+        "A batch came back `failed`, `refused` or `too_large`: it is tried again or halved until the guilty record is alone.";
     RecordsRetried DEBUG "records_retried" ["records", "cause", "delay_ms"] "Records will be tried again.";
     DeadLettered INFO "dead_lettered" ["topic", "partition", "offset", "reason", "attempts", "status"]
         "The dead-letter topic has acknowledged a record.";

@@ -127,7 +127,15 @@ impl Telemetry {
                     batch = batch.0, topic = &**topic, records, bytes, attempt, waited_ms = millis(*waited), retry
                 });
             }
-            Fact::BatchSettled { batch, topic, records, answer, status, took } => {
+            Fact::BatchSettled { batch, topic, records, answer, status, took, detail }
+                if matches!(*answer, "failed" | "refused" | "too_large") =>
+            {
+                say!(self, now, BatchFailed, "the worker could not do it", {
+                    batch = batch.0, topic = &**topic, records, answer, status, took_ms = millis(*took),
+                    detail = detail.as_deref().map(|text| shorten(text, DETAIL_MAX))
+                });
+            }
+            Fact::BatchSettled { batch, topic, records, answer, status, took, .. } => {
                 say!(self, now, BatchSettled, "back from the worker", {
                     batch = batch.0, topic = &**topic, records, answer, status, took_ms = millis(*took)
                 });

@@ -185,8 +185,22 @@ fn every_fact_has_its_line_with_its_fields() {
                 answer: "done",
                 status: Some(200),
                 took: SECOND,
+                detail: None,
             },
             json!({"batch": 3, "topic": "a", "records": 5, "answer": "done", "status": 200, "took_ms": 1000}),
+        ),
+        (
+            Fact::BatchSettled {
+                batch: BatchId(3),
+                topic: topic1(),
+                records: 5,
+                answer: "failed",
+                status: None,
+                took: SECOND,
+                detail: Some("no answer within 15000 ms".into()),
+            },
+            json!({"batch": 3, "topic": "a", "records": 5, "answer": "failed", "took_ms": 1000,
+                "detail": "no answer within 15000 ms"}),
         ),
         (
             Fact::Retried { records: 5, cause: "failed", delay: SECOND },
