@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use crate::{
-    engine::settings::{EngineSettings, Ordering, PoisonPolicy, RetrySettings, TombstonePolicy},
+    engine::settings::{EngineSettings, PoisonPolicy},
     sim::{fault::Fault, report::Expect, rng::Rng, workload::Workload},
 };
 
@@ -133,36 +133,7 @@ impl Setup {
     }
 }
 
-/// The compiled defaults of the flags.
+/// The compiled defaults of the flags, with a dead-letter topic.
 fn settings() -> EngineSettings {
-    EngineSettings {
-        queue_records_max: Some(512),
-        queue_bytes_max: 16 << 20,
-        max_poll_records: 64,
-        pause_threshold_pct: 80.0,
-        resume_threshold_pct: 50.0,
-        pause_hard_after: Duration::from_secs(5),
-        ttl: true,
-        tombstones: TombstonePolicy::Deliver,
-        max_record_bytes: 1 << 20,
-        batch_records_max: 32,
-        batch_bytes_max: 1 << 20,
-        linger: Duration::from_millis(25),
-        concurrency: 2,
-        inference_timeout: Duration::from_secs(15),
-        ordering: Ordering::None,
-        retry: RetrySettings {
-            attempts_max: 5,
-            backoff_min: Duration::from_millis(100),
-            backoff_max: Duration::from_secs(30),
-            budget_pct: 20.0,
-            retry_after_max: Duration::from_secs(30),
-        },
-        poison: PoisonPolicy::DeadLetter,
-        dead_letter_max_pct: 5.0,
-        span_max: 10_000,
-        commit_interval: Some(Duration::from_secs(1)),
-        revoke_drain: Duration::from_secs(10),
-        stall_after: Duration::from_secs(30),
-    }
+    EngineSettings { poison: PoisonPolicy::DeadLetter, ..EngineSettings::default() }
 }
