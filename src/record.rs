@@ -51,6 +51,8 @@ pub struct Notes {
     pub order: u64,
     /// Whether it holds that against later records: from the moment it leaves the queue.
     pub holds_order: bool,
+    /// It was sent although it had been foretold that it would be late: its end says whether that was right.
+    pub foretold_late: bool,
 }
 
 impl Record {

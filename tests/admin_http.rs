@@ -19,7 +19,7 @@ use sluicegate::{
         Admin, AdminSettings, Bound, Context, PollPulse, Silence,
         readiness::{Latch, Phase, Readiness, Wish},
     },
-    engine::event::{Answer, CommitOutcome, Event, Progress},
+    engine::event::{Answer, CommitOutcome, Event, Progress, Told},
     lifecycle::{Course, Watched},
     record::PartitionId,
     runtime::handle::{self, Request},
@@ -357,6 +357,7 @@ fn the_page_for_people_runs_no_script_and_shows_text_as_text() {
             took: Duration::ZERO,
             status: None,
             detail: Some("<script>alert(1)</script>".into()),
+            told: Told::default(),
         }));
     }
     let page = stage.get("/");

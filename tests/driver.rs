@@ -13,6 +13,7 @@ use sluicegate::{
     engine::{
         event::{
             Answer, Assignment, Batch, Command, CommitOutcome, CommitResult, DeadLetter, DeadLettered, Event, Settled,
+            Told,
         },
         fact::Fact,
         settings::EngineSettings,
@@ -76,7 +77,7 @@ impl Worker for Slow {
         async move {
             seen.lock().unwrap().push((clock.now().mono.0 / 1_000_000, batch.records.len()));
             tokio::time::sleep(takes).await;
-            Settled { batch, answer: Answer::Done, took: takes, status: Some(200), detail: None }
+            Settled { batch, answer: Answer::Done, took: takes, status: Some(200), detail: None, told: Told::default() }
         }
     }
 }

@@ -11,7 +11,7 @@
 
 use std::time::Duration;
 
-use crate::control::estimator::Estimators;
+use crate::control::{estimator::Estimators, sample::BatchSample};
 
 /// A record that could be sent.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -47,6 +47,25 @@ impl Plan {
     /// Whether a record can be given up: no batch saves it. Never so for one without a deadline.
     pub fn hopeless(&self, waiting: &Waiting) -> bool {
         waiting.left_s.is_finite() && waiting.left_s <= self.hopeless_s
+    }
+}
+
+/// Chooses what goes into a batch. The product's policy is [`BestRate`]; others live in the simulator only.
+pub trait BatchPolicy: std::fmt::Debug + Send {
+    /// The next batch from what waits, in order of the queue.
+    fn plan(&mut self, waiting: &[Waiting], known: &Estimators, bounds: &Bounds) -> Plan;
+
+    /// A batch has settled; `late` of its records missed their deadlines.
+    fn observe(&mut self, _sample: &BatchSample, _late: u32) {}
+}
+
+/// As many records in time per second of the worker as can be had: [`plan`].
+#[derive(Debug, Clone, Copy)]
+pub struct BestRate;
+
+impl BatchPolicy for BestRate {
+    fn plan(&mut self, waiting: &[Waiting], known: &Estimators, bounds: &Bounds) -> Plan {
+        plan(waiting, known, bounds)
     }
 }
 

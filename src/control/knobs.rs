@@ -31,12 +31,44 @@ pub enum Reason {
     Bound,
     /// Another size finishes more records in time per second of work.
     Rate,
+    /// The worker says how much it takes at once.
+    Told,
+    /// What the worker uses up until more can be had.
+    Need,
+    /// Pauses came too often.
+    Flapping,
+    /// The worker would not take a batch of that size, or failed on it.
+    TooLarge,
+    /// What is known of the worker is about another model.
+    Forgotten,
 }
 
 impl Reason {
+    /// The code in metrics and logs.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::SlowStart => "slow_start",
+            Self::Probe => "probe",
+            Self::Knee => "knee",
+            Self::Gain => "gain",
+            Self::Queueing => "queueing",
+            Self::Settled => "settled",
+            Self::PushBack => "push_back",
+            Self::Recovery => "recovery",
+            Self::Contended => "contended",
+            Self::Bound => "bound",
+            Self::Rate => "rate",
+            Self::Told => "told",
+            Self::Need => "need",
+            Self::Flapping => "flapping",
+            Self::TooLarge => "too_large",
+            Self::Forgotten => "forgotten",
+        }
+    }
+
     /// Whether the move may ignore the slew limit.
     pub const fn is_emergency(self) -> bool {
-        matches!(self, Self::PushBack)
+        matches!(self, Self::PushBack | Self::TooLarge | Self::Told | Self::Forgotten)
     }
 }
 
@@ -47,17 +79,62 @@ pub enum KnobName {
     Concurrency,
     BatchSize,
     LingerMs,
+    /// In tenths of a percent inside, in percent outside.
+    PauseThresholdPct,
+    ResumeThresholdPct,
+    PauseHardAfterMs,
+}
+
+impl KnobName {
+    pub const ALL: [Self; 6] = [
+        Self::Concurrency,
+        Self::BatchSize,
+        Self::LingerMs,
+        Self::PauseThresholdPct,
+        Self::ResumeThresholdPct,
+        Self::PauseHardAfterMs,
+    ];
+
+    /// Label in metrics and logs.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Concurrency => "concurrency",
+            Self::BatchSize => "batch_size",
+            Self::LingerMs => "linger_ms",
+            Self::PauseThresholdPct => "pause_threshold_pct",
+            Self::ResumeThresholdPct => "resume_threshold_pct",
+            Self::PauseHardAfterMs => "pause_hard_after_ms",
+        }
+    }
+
+    /// What one step of the knob is worth in its own unit.
+    pub const fn unit(self) -> f64 {
+        match self {
+            Self::PauseThresholdPct | Self::ResumeThresholdPct => 0.1,
+            _ => 1.0,
+        }
+    }
 }
 
 /// One move of one knob.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Decision {
-    #[serde(skip)]
     pub at: Instant,
     pub knob: KnobName,
-    pub from: u32,
-    pub to: u32,
+    /// In steps of the knob; [`Decision::from`] and [`Decision::to`] are in its unit.
+    pub from_steps: u32,
+    pub to_steps: u32,
     pub reason: Reason,
+}
+
+impl Decision {
+    pub fn from(&self) -> f64 {
+        f64::from(self.from_steps) * self.knob.unit()
+    }
+
+    pub fn to(&self) -> f64 {
+        f64::from(self.to_steps) * self.knob.unit()
+    }
 }
 
 /// A bounded value that moves by at most a factor at a time.
@@ -91,7 +168,7 @@ impl Knob {
             to = to.clamp(self.min, self.max);
         }
         self.value = to;
-        (to != from).then_some(Decision { at, knob: self.name, from, to, reason })
+        (to != from).then_some(Decision { at, knob: self.name, from_steps: from, to_steps: to, reason })
     }
 }
 
@@ -138,9 +215,9 @@ mod tests {
     #[test]
     fn an_ordinary_move_is_slowed_down_and_an_emergency_is_not() {
         let mut knob = Knob::new(KnobName::Concurrency, 1, 64, 16, 2);
-        assert_eq!(knob.propose(Instant::ZERO, 64, Reason::Gain).unwrap().to, 32);
-        assert_eq!(knob.propose(Instant::ZERO, 1, Reason::Queueing).unwrap().to, 16);
-        assert_eq!(knob.propose(Instant::ZERO, 1, Reason::PushBack).unwrap().to, 1);
+        assert_eq!(knob.propose(Instant::ZERO, 64, Reason::Gain).unwrap().to_steps, 32);
+        assert_eq!(knob.propose(Instant::ZERO, 1, Reason::Queueing).unwrap().to_steps, 16);
+        assert_eq!(knob.propose(Instant::ZERO, 1, Reason::PushBack).unwrap().to_steps, 1);
         assert_eq!(knob.propose(Instant::ZERO, 0, Reason::Queueing), None);
     }
 
@@ -149,7 +226,7 @@ mod tests {
         let mut decisions = Decisions::default();
         for n in 0..100 {
             let (knob, reason) = (KnobName::LingerMs, Reason::Rate);
-            decisions.add(Decision { at: Instant(n), knob, from: 0, to: 1, reason });
+            decisions.add(Decision { at: Instant(n), knob, from_steps: 0, to_steps: 1, reason });
         }
         let kept: Vec<u64> = decisions.newest().map(|decision| decision.at.0).collect();
         assert_eq!((decisions.made(), kept.len(), kept[0], kept[63]), (100, DECISIONS_KEPT, 99, 36));

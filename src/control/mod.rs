@@ -10,6 +10,29 @@
 pub mod batch_policy;
 pub mod estimator;
 pub mod knobs;
+pub mod learned;
 pub mod limit;
 pub mod maths;
 pub mod sample;
+pub mod settings;
+
+use crate::control::{
+    batch_policy::{BatchPolicy, BestRate},
+    limit::{Elasticity, Law},
+    settings::ControlSettings,
+};
+
+/// The two laws that can be exchanged: the product's, or one to be compared with.
+#[derive(Debug)]
+pub struct Policies {
+    pub law: Box<dyn Law>,
+    pub batch: Box<dyn BatchPolicy>,
+}
+
+impl Policies {
+    /// The product's own.
+    pub fn new(settings: &ControlSettings) -> Self {
+        let range = settings.concurrency;
+        Self { law: Box::new(Elasticity::new(range.min, range.max, range.start)), batch: Box::new(BestRate) }
+    }
+}

@@ -122,6 +122,20 @@ pub struct Settled {
     pub status: Option<u16>,
     /// The first bytes of what the worker said or of what went wrong, for dead letters and people: at most 1 KiB.
     pub detail: Option<Box<str>>,
+    pub told: Told,
+}
+
+/// What the worker says of itself in optional response headers. docs/WORKER.md has their forms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Told {
+    /// `Server-Timing: service;dur=…`: the time it worked on this batch, without the wait inside of it.
+    pub worked: Option<Duration>,
+    /// `Server-Timing: queue;dur=…`: the wait inside of it.
+    pub queued: Option<Duration>,
+    /// `x-capacity`: batches it works on at once.
+    pub capacity: Option<u32>,
+    /// `x-model-version`, hashed: what was learnt about another version is worth nothing.
+    pub model: Option<u64>,
 }
 
 /// What an answer means, before it is turned into dispositions. docs/ARCHITECTURE.md has the table from HTTP to here.
@@ -211,6 +225,8 @@ pub enum Reason {
     Undecodable,
     /// A null value under `TOMBSTONE_POLICY=skip|dlq`.
     Tombstone,
+    /// No batch could have finished it before its deadline (`TTL_MODE=predictive`).
+    Hopeless,
 }
 
 impl Reason {
@@ -223,6 +239,7 @@ impl Reason {
             Self::TooLarge => "too_large",
             Self::Undecodable => "undecodable",
             Self::Tombstone => "tombstone",
+            Self::Hopeless => "hopeless",
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::{
+    control::knobs::Decision,
     engine::event::{Assignment, BatchId, CommitResult, Reason},
     record::{PartitionId, Record},
 };
@@ -152,6 +153,18 @@ pub enum Fact {
     Drain {
         state: DrainState,
     },
+    /// A threshold moved, or would have moved where it is not `applied` (`ADAPTIVE=shadow`).
+    KnobMoved {
+        decision: Decision,
+        applied: bool,
+    },
+    /// Records that were foretold to be late and sent all the same: `in_time` of them were not late.
+    ForetoldLate {
+        records: u32,
+        in_time: u32,
+    },
+    /// What was learnt about the worker is forgotten: it reports another model version.
+    ModelChanged,
     /// A promise of docs/ARCHITECTURE.md does not hold. Must never be seen.
     Violation {
         invariant: &'static str,

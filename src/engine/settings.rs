@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::control::settings::ControlSettings;
+
 #[derive(Debug, Clone, PartialEq)]
 pub struct EngineSettings {
     /// Bound on queued records; `None` with `USE_BOUNDED_QUEUE=false`.
@@ -41,6 +43,7 @@ pub struct EngineSettings {
     pub revoke_drain: Duration,
     /// A partition that is assigned, not gated, behind, and does not move for this long is repaired.
     pub stall_after: Duration,
+    pub control: ControlSettings,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -122,6 +125,7 @@ impl Default for EngineSettings {
             commit_interval: Some(Duration::from_secs(1)),
             revoke_drain: Duration::from_secs(10),
             stall_after: Duration::from_secs(30),
+            control: ControlSettings::default(),
         }
     }
 }
@@ -129,9 +133,11 @@ impl Default for EngineSettings {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::control::settings::Adaptive;
 
-    /// The defaults, with a dead-letter topic.
+    /// The defaults taken literally, with a dead-letter topic.
     pub(crate) fn settings() -> EngineSettings {
-        EngineSettings { poison: PoisonPolicy::DeadLetter, ..EngineSettings::default() }
+        let control = ControlSettings { adaptive: Adaptive::Off, ..ControlSettings::default() };
+        EngineSettings { poison: PoisonPolicy::DeadLetter, control, ..EngineSettings::default() }
     }
 }

@@ -48,7 +48,7 @@ struct Call {
 
 impl Engine {
     pub(super) fn on_settled(&mut self, now: Now, settled: Settled, out: &mut Effects) {
-        let Settled { batch, answer, took, status, detail } = settled;
+        let Settled { batch, answer, took, status, detail, told: _ } = settled;
         let Some(Flight { since, suspicion, budgeted, behind, records: sent, .. }) = self.in_flight.take(batch.id)
         else {
             out.fact(Fact::Stale { what: "batch" });

@@ -1,6 +1,12 @@
 //! What `/state`, the gauges and the console show: a copy of the engine's standing at one moment.
 
-use crate::engine::fact::{GateStage, PauseReason};
+use crate::{
+    control::{
+        knobs::{KnobName, Reason},
+        settings::{Adaptive, QueueOrder, TtlMode},
+    },
+    engine::fact::{GateStage, PauseReason},
+};
 
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct Snapshot {
@@ -15,6 +21,7 @@ pub struct Snapshot {
     pub worker: WorkerState,
     pub commit: CommitState,
     pub knobs: Knobs,
+    pub control: ControlState,
     /// Sum of the partitions' lag, where it is known.
     pub backlog_records: u64,
     pub starvation: Starvation,
@@ -117,6 +124,68 @@ pub struct Knobs {
     pub linger_ms: f64,
     pub pause_threshold_pct: f64,
     pub resume_threshold_pct: f64,
+}
+
+/// What control knows and has decided lately.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct ControlState {
+    pub adaptive: Adaptive,
+    pub ttl_mode: TtlMode,
+    pub queue_order: QueueOrder,
+    /// What it would set. Equal to the knobs in force with `ADAPTIVE=on`.
+    pub wanted: Knobs,
+    /// Since the start.
+    pub decisions_made: u64,
+    /// The last ones, newest first: at most 64.
+    pub decisions: Vec<DecisionState>,
+    pub routes: Vec<RouteState>,
+    pub shed: ShedState,
+    /// What the worker reported of itself, as last heard.
+    pub worker_capacity: Option<u32>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
+pub struct DecisionState {
+    pub age_ms: u64,
+    pub knob: KnobName,
+    pub from: f64,
+    pub to: f64,
+    pub reason: Reason,
+}
+
+/// What is known of one route: a topic and the worker's path.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct RouteState {
+    pub topic: String,
+    /// Batches learnt from.
+    pub samples: u64,
+    /// A batch of one ordinary record should take this long, one of `batch_records_max` the other. Zero: unknown.
+    pub batch_of_one_ms: f64,
+    pub batch_of_most_ms: f64,
+    /// Typical relative error of that.
+    pub spread: f64,
+    pub arrivals_per_s: f64,
+    pub completions_per_s: f64,
+    /// Ninth decile of the time from an opened gate to the first record.
+    pub refill_gap_ms: Option<f64>,
+    /// Median time left to a record when it arrives.
+    pub slack_ms: Option<f64>,
+    /// Records lost to their deadlines.
+    pub lost_pct: f64,
+    pub newest_first: bool,
+}
+
+/// What was given up before its deadline, or would have been.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+pub struct ShedState {
+    /// Given up because no batch could finish them in time.
+    pub hopeless: u64,
+    /// Foretold to be late and sent all the same, as a sample or because nothing is given up before its deadline.
+    pub checked: u64,
+    /// Of these, in time: the foretelling was wrong.
+    pub checked_in_time: u64,
+    /// Kept although hopeless, because too many had been given up already.
+    pub capped: u64,
 }
 
 /// Who waited for whom, in milliseconds since the start.

@@ -6,7 +6,8 @@ use super::*;
 use crate::{
     engine::{
         event::{
-            Answer, Assignment, Batch, CommitOutcome, CommitResult, DeadLettered, Progress, Reason, Settled, Verdict,
+            Answer, Assignment, Batch, CommitOutcome, CommitResult, DeadLettered, Progress, Reason, Settled, Told,
+            Verdict,
         },
         settings::{Ordering, PoisonPolicy, tests::settings},
         snapshot::{NotReady, Phase},
@@ -84,7 +85,14 @@ impl Bench {
 
     fn answer(&mut self, answer: Answer) {
         let batch = self.out.remove(0);
-        self.step(Event::Settled(Settled { batch, answer, took: Duration::ZERO, status: Some(500), detail: None }));
+        self.step(Event::Settled(Settled {
+            batch,
+            answer,
+            took: Duration::ZERO,
+            status: Some(500),
+            detail: None,
+            told: Told::default(),
+        }));
     }
 
     fn last_commit(&self) -> Option<(event::CommitId, Vec<(PartitionId, i64)>)> {

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use crate::{
+    control::settings::{Adaptive, ControlSettings},
     engine::settings::{EngineSettings, PoisonPolicy},
     sim::{fault::Fault, report::Expect, rng::Rng, workload::Workload},
 };
@@ -133,7 +134,8 @@ impl Setup {
     }
 }
 
-/// The compiled defaults of the flags, with a dead-letter topic.
+/// The compiled defaults of the flags taken literally, with a dead-letter topic.
 fn settings() -> EngineSettings {
-    EngineSettings { poison: PoisonPolicy::DeadLetter, ..EngineSettings::default() }
+    let control = ControlSettings { adaptive: Adaptive::Off, ..ControlSettings::default() };
+    EngineSettings { poison: PoisonPolicy::DeadLetter, control, ..EngineSettings::default() }
 }

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use crate::{
+    control::settings::{Adaptive, ControlSettings},
     engine::settings::{EngineSettings, Ordering, PoisonPolicy, RetrySettings, TombstonePolicy},
     record::PartitionId,
     sim::{
@@ -99,6 +100,7 @@ fn settings(rng: &mut Rng) -> EngineSettings {
         commit_interval: (!rng.chance(30)).then_some(Duration::from_millis(one_of(rng, &[50, 1_000, 5_000]))),
         revoke_drain: Duration::from_millis(one_of(rng, &[0, 100, 2_000, 10_000])),
         stall_after: Duration::from_millis(one_of(rng, &[2_000, 30_000])),
+        control: ControlSettings { adaptive: Adaptive::Off, ..ControlSettings::default() },
     }
 }
 

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use crate::{
-    engine::event::{Answer, Batch, Event, Settled, Verdict},
+    engine::event::{Answer, Batch, Event, Settled, Told, Verdict},
     sim::{
         broker::log::Log,
         due::{Cx, Due},
@@ -130,6 +130,6 @@ impl Worker {
 
 fn answer(cx: &mut Cx<'_>, took: Duration, batch: Batch, answer: Answer, status: Option<u16>) {
     let detail = status.map(|status| format!("status {status}").into_boxed_str());
-    let settled = Settled { batch, answer, took, status, detail };
+    let settled = Settled { batch, answer, took, status, detail, told: Told::default() };
     cx.after(took, Due::ToEngine { process: cx.process, event: Event::Settled(settled) });
 }

@@ -20,7 +20,7 @@ use super::{
     protocol::json::{self, Encoded},
     settings::{ValueFormat, WorkerSettings},
 };
-use crate::engine::event::{Answer, Batch, Settled};
+use crate::engine::event::{Answer, Batch, Settled, Told};
 
 /// What every call needs.
 pub struct Caller {
@@ -69,13 +69,20 @@ impl Caller {
     pub async fn call(&self, batch: Batch) -> Settled {
         let give_up_at = in_time(batch.timeout);
         if self.is_too_late(&batch) {
-            return Settled { batch, answer: Answer::NotSent, took: Duration::ZERO, status: None, detail: None };
+            return Settled {
+                batch,
+                answer: Answer::NotSent,
+                took: Duration::ZERO,
+                status: None,
+                detail: None,
+                told: Told::default(),
+            };
         }
         let id = format!("{:016x}-{}", self.instance, batch.id.0);
         let mut request = json::encode(&batch, &id, self.value_format);
         if request.undecodable.len() == batch.records.len() {
             let Reading { answer, detail } = answer::all_undecodable(&batch, &request);
-            return Settled { batch, answer, took: Duration::ZERO, status: None, detail };
+            return Settled { batch, answer, took: Duration::ZERO, status: None, detail, told: Told::default() };
         }
         let mut call = Call {
             batch: &batch,
@@ -93,7 +100,7 @@ impl Caller {
         let took = call.sent_at.map(|at| at.elapsed()).unwrap_or_default();
         let status = call.head.as_ref().map(|head| head.status);
         let Reading { answer, detail } = read(outcome, &batch, &request);
-        Settled { batch, answer, took, status, detail }
+        Settled { batch, answer, took, status, detail, told: Told::default() }
     }
 
     /// Sends the request, at most twice: once more if a kept connection turned out to be dead, which says nothing

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sluicegate::{
     engine::{
-        event::{Action, Answer, Batch, BatchId, Command, CommitId, DeadLettered, Event, Settled},
+        event::{Action, Answer, Batch, BatchId, Command, CommitId, DeadLettered, Event, Settled, Told},
         settings::{EngineSettings, Ordering, PoisonPolicy},
     },
     record::PartitionId,
@@ -366,6 +366,7 @@ fn an_answer_is_made_up() {
                     took: Duration::ZERO,
                     status: None,
                     detail: None,
+                    told: Told::default(),
                 })),
                 _ => None,
             };

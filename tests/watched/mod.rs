@@ -12,7 +12,7 @@ use std::{
 use sluicegate::{
     engine::{
         Effects, Engine,
-        event::{Action, Answer, Assignment, Batch, Command, CommitOutcome, CommitResult, Event, Settled},
+        event::{Action, Answer, Assignment, Batch, Command, CommitOutcome, CommitResult, Event, Settled, Told},
         settings::{EngineSettings, PoisonPolicy, RetrySettings},
     },
     record::{PartitionId, Payload, PayloadBuilder, Record},
@@ -82,7 +82,14 @@ impl<O: Observer> Run<O> {
     /// The oldest batch comes back after `took`.
     pub fn answer(&mut self, answer: Answer, took: Duration) {
         let batch = self.out.remove(0);
-        self.step(Event::Settled(Settled { batch, answer, took, status: Some(200), detail: None }));
+        self.step(Event::Settled(Settled {
+            batch,
+            answer,
+            took,
+            status: Some(200),
+            detail: None,
+            told: Told::default(),
+        }));
     }
 
     pub fn answer_all(&mut self, took: Duration) {

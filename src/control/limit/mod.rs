@@ -28,7 +28,7 @@ pub enum Condition {
 }
 
 /// A law that sets the concurrency limit.
-pub trait Law {
+pub trait Law: std::fmt::Debug + Send {
     /// Batches that may be in flight. At least one.
     fn limit(&self) -> u32;
 

@@ -64,6 +64,9 @@ impl Telemetry {
             Fact::WorkerBack { .. }
             | Fact::DeadLetterHeld { .. }
             | Fact::PartitionsMoved { .. }
+            | Fact::KnobMoved { .. }
+            | Fact::ForetoldLate { .. }
+            | Fact::ModelChanged
             | Fact::Drain { .. } => {}
         }
     }
