@@ -9,8 +9,6 @@
 //! It looks at a bounded window and never at a clock. Where records must stay in order, the caller passes only what
 //! may be sent and takes no skipping plan.
 
-use std::time::Duration;
-
 use crate::control::{estimator::Estimators, sample::BatchSample};
 
 /// A record that could be sent.
@@ -28,6 +26,10 @@ pub struct Bounds {
     pub bytes_max: u64,
     /// Taken off every deadline: the way there and back, and the clocks' disagreement. Seconds.
     pub guard_s: f64,
+    /// Whether a record may be passed over. Without it the batch is the front of the queue, as it is.
+    pub skips: bool,
+    /// Nothing is with the worker: then even a record that will probably be late is worth a try.
+    pub worker_is_idle: bool,
 }
 
 /// What to send.
@@ -72,34 +74,77 @@ impl BatchPolicy for BestRate {
 /// Chooses the next batch from the front of the queue. Linear in the window times the number of sizes tried, which is
 /// about twelve plus three per doubling.
 pub fn plan(waiting: &[Waiting], known: &Estimators, bounds: &Bounds) -> Plan {
-    let hopeless_s = if known.batch_time.is_warm() { known.optimistic_seconds(1, 0).min(one(known)) } else { 0.0 };
-    let mut best = Plan { take: 0, at_least_s: 0.0, hopeless_s: hopeless_s + bounds.guard_s, expected_s: 0.0 };
-    let mut best_rate = 0.0;
-    let most = bounds.records_max.max(1).min(u32::try_from(waiting.len()).unwrap_or(u32::MAX));
-    let mut size = 1;
-    while size <= most {
-        let needs = known.pessimistic_of(size) + bounds.guard_s;
-        let (found, _) = count(waiting, needs, size, bounds.bytes_max);
-        let expected = known.batch_time.seconds_of(found).max(1e-6);
-        let rate = f64::from(found) / expected;
+    let hopeless_s = hopeless(known) + bounds.guard_s;
+    let nothing = Plan { take: 0, at_least_s: 0.0, hopeless_s, expected_s: 0.0 };
+    if !bounds.skips {
+        return front(waiting, known, bounds, nothing);
+    }
+    let pessimistic = best(waiting, known, bounds, nothing, |size| known.pessimistic_of(size));
+    if pessimistic.take > 0 || !bounds.worker_is_idle {
+        return pessimistic;
+    }
+    let even = best(waiting, known, bounds, nothing, |size| known.batch_time.seconds_of(size));
+    if even.take > 0 {
+        return even;
+    }
+    let any = waiting.iter().any(|record| record.left_s > hopeless_s);
+    let expected_s = known.batch_time.seconds_of(1);
+    Plan { take: u32::from(any), at_least_s: hopeless_s, expected_s, ..nothing }
+}
+
+/// What is left to a record that not even a batch of its own can save, on a good day.
+fn hopeless(known: &Estimators) -> f64 {
+    let one = known.batch_time.seconds_of(1);
+    if known.batch_time.is_warm() { known.optimistic_seconds(1, 0).min(one) } else { 0.0 }
+}
+
+/// The sizes worth trying, up to `most`.
+fn sizes(most: u32) -> impl Iterator<Item = u32> {
+    let next = move |size: &u32| (*size < most).then(|| (size + (size / 8).max(1)).min(most));
+    std::iter::successors((most > 0).then_some(1), next)
+}
+
+fn most_of(waiting: &[Waiting], bounds: &Bounds) -> u32 {
+    bounds.records_max.max(1).min(u32::try_from(waiting.len()).unwrap_or(u32::MAX))
+}
+
+/// The best batch of records that have more than `needs` of its size left.
+fn best(waiting: &[Waiting], known: &Estimators, bounds: &Bounds, nothing: Plan, needs: impl Fn(u32) -> f64) -> Plan {
+    let (mut best, mut best_rate) = (nothing, 0.0);
+    for size in sizes(most_of(waiting, bounds)) {
+        let needs = needs(size) + bounds.guard_s;
+        let found = count(waiting, needs, size, bounds.bytes_max);
+        let expected_s = known.batch_time.seconds_of(found).max(1e-6);
+        let rate = f64::from(found) / expected_s;
         if found > 0 && rate >= best_rate {
             best_rate = rate;
-            best = Plan { take: found, at_least_s: needs, expected_s: expected, ..best };
+            best = Plan { take: found, at_least_s: needs, expected_s, ..nothing };
         }
-        if found < size || size == most {
+        if found < size {
             break;
         }
-        size = (size + (size / 8).max(1)).min(most);
     }
     best
 }
 
-fn one(known: &Estimators) -> f64 {
-    known.batch_time.seconds_of(1)
+/// The front of the queue, as long as its records in time per second grow; all that fits when none would be in time.
+fn front(waiting: &[Waiting], known: &Estimators, bounds: &Bounds, nothing: Plan) -> Plan {
+    let fitting = count(waiting, f64::NEG_INFINITY, most_of(waiting, bounds), bounds.bytes_max);
+    let (mut best, mut best_rate) = (fitting, 0.0);
+    for size in sizes(fitting) {
+        let needs = known.pessimistic_of(size) + bounds.guard_s;
+        let in_time = waiting.iter().take(size as usize).filter(|record| record.left_s > needs).count();
+        let rate = in_time as f64 / known.batch_time.seconds_of(size).max(1e-6);
+        if in_time > 0 && rate >= best_rate {
+            (best, best_rate) = (size, rate);
+        }
+    }
+    let expected_s = known.batch_time.seconds_of(best);
+    Plan { take: best, at_least_s: f64::NEG_INFINITY, expected_s, ..nothing }
 }
 
 /// Records with more than `needs` left, up to `size` and the byte bound; at least one however large it is.
-fn count(waiting: &[Waiting], needs: f64, size: u32, bytes_max: u64) -> (u32, u64) {
+fn count(waiting: &[Waiting], needs: f64, size: u32, bytes_max: u64) -> u32 {
     let (mut found, mut bytes) = (0, 0_u64);
     for record in waiting.iter().filter(|record| record.left_s > needs) {
         let with = bytes.saturating_add(record.bytes);
@@ -108,27 +153,7 @@ fn count(waiting: &[Waiting], needs: f64, size: u32, bytes_max: u64) -> (u32, u6
         }
         (found, bytes) = (found + 1, with);
     }
-    (found, bytes)
-}
-
-/// How long to wait for a fuller batch: not at all for an idle worker; while the worker is busy waiting costs nothing,
-/// and it ends when the batch should be full, when the earliest deadline calls, or at the bound.
-pub fn linger(
-    worker_is_idle: bool,
-    have: u32,
-    earliest_left_s: f64,
-    known: &Estimators,
-    bounds: &Bounds,
-    most: Duration,
-) -> Duration {
-    if worker_is_idle || have >= bounds.records_max {
-        return Duration::ZERO;
-    }
-    let rate = known.arrivals.quick();
-    let full_s = if rate > 0.0 { f64::from(bounds.records_max - have) / rate } else { f64::INFINITY };
-    let calls_s = earliest_left_s - known.pessimistic_of(have.saturating_add(1)) - bounds.guard_s;
-    let seconds = full_s.min(calls_s).clamp(0.0, most.as_secs_f64());
-    Duration::try_from_secs_f64(seconds).unwrap_or(most).min(most)
+    found
 }
 
 #[cfg(test)]

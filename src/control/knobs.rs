@@ -41,6 +41,8 @@ pub enum Reason {
     TooLarge,
     /// What is known of the worker is about another model.
     Forgotten,
+    /// Where an earlier run stood.
+    Recalled,
 }
 
 impl Reason {
@@ -63,12 +65,13 @@ impl Reason {
             Self::Flapping => "flapping",
             Self::TooLarge => "too_large",
             Self::Forgotten => "forgotten",
+            Self::Recalled => "recalled",
         }
     }
 
     /// Whether the move may ignore the slew limit.
     pub const fn is_emergency(self) -> bool {
-        matches!(self, Self::PushBack | Self::TooLarge | Self::Told | Self::Forgotten)
+        matches!(self, Self::PushBack | Self::TooLarge | Self::Told | Self::Forgotten | Self::Recalled)
     }
 }
 
@@ -157,6 +160,11 @@ impl Knob {
 
     pub const fn value(&self) -> u32 {
         self.value
+    }
+
+    /// Lowest and highest.
+    pub const fn bounds(&self) -> (u32, u32) {
+        (self.min, self.max)
     }
 
     /// Moves towards what a policy proposes. `None` when it stays where it is.

@@ -1,25 +1,43 @@
-//! Control: thresholds that tune themselves from measured worker latency. Not wired to the engine yet.
+//! PURE. Control: thresholds that tune themselves from measured worker latency.
 //!
-//! Everything here is a plain struct that is told what happened and says what it would do: no clock, no random
-//! number, no lock, no I/O, no allocation after construction. [`sample`] is what it is told, [`estimator`] what it
-//! makes of it, [`limit`] how many batches may be in flight, [`batch_policy`] what goes into the next batch, and
-//! [`knobs`] keeps every decision within its bounds and on record. docs/CONTROL.md has the formulas and the figures.
-//!
-//! What is not here yet: watermarks, shed policy, persistence, and the code that applies any of it.
+//! Plain structs that are told what happened and say what they would do: no clock, no random number, no lock, no I/O,
+//! no allocation in steady state. [`sample`] is what they are told, [`estimator`] what is made of it, [`limit`] how many
+//! batches may be in flight, [`batch_cap`] how large one may get, [`batch_policy`] what goes into the next, [`linger`]
+//! how long it may wait, [`watermarks`] when to stop and to go on reading, [`shed`] what is given up, [`route`] from
+//! which end the queue is taken. [`dials`] keeps every decision within its bounds and on record, and [`learned`] is what
+//! outlives a restart. [`Control`] holds them together. docs/CONTROL.md has the formulas and the figures.
 
+pub mod batch_cap;
 pub mod batch_policy;
+pub mod dials;
 pub mod estimator;
 pub mod knobs;
 pub mod learned;
 pub mod limit;
+pub mod linger;
 pub mod maths;
+pub mod route;
 pub mod sample;
 pub mod settings;
+pub mod shed;
+mod steering;
+pub mod watermarks;
 
-use crate::control::{
-    batch_policy::{BatchPolicy, BestRate},
-    limit::{Elasticity, Law},
-    settings::ControlSettings,
+use std::time::Duration;
+
+use crate::{
+    control::{
+        batch_cap::BatchCap,
+        batch_policy::{BatchPolicy, BestRate, Bounds, Plan, Waiting},
+        dials::{Dials, Values},
+        learned::{Learned, LearnedRoute},
+        limit::{Elasticity, Law},
+        route::{Order, Route},
+        settings::{Adaptive, ControlSettings, TtlMode},
+        shed::Shed,
+        watermarks::Watermarks,
+    },
+    time::Instant,
 };
 
 /// The two laws that can be exchanged: the product's, or one to be compared with.
@@ -36,3 +54,174 @@ impl Policies {
         Self { law: Box::new(Elasticity::new(range.min, range.max, range.start)), batch: Box::new(BestRate) }
     }
 }
+
+/// What bounds everything, whatever control wishes.
+#[derive(Debug, Clone, Copy)]
+pub struct Ceilings {
+    /// Records and bytes in the queue.
+    pub queue_records: Option<u32>,
+    pub queue_bytes: u64,
+    /// Of one call.
+    pub timeout: Duration,
+    /// `PAUSE_HARD_AFTER_MS`
+    pub hard_after: Duration,
+}
+
+/// Everything that decides about thresholds.
+#[derive(Debug)]
+pub struct Control {
+    settings: ControlSettings,
+    ceilings: Ceilings,
+    policies: Policies,
+    /// By lane. Bound: the number of topics.
+    routes: Vec<Route>,
+    dials: Dials,
+    cap: BatchCap,
+    watermarks: Watermarks,
+    shed: Shed,
+    /// What a usual batch should take, seconds.
+    usual_s: f64,
+    /// What the worker said last.
+    capacity: Option<u32>,
+    model: Option<u64>,
+    /// Learnt in an earlier run, of topics that have not been seen yet. Bound: [`learned::ROUTES_MAX`].
+    remembered: Vec<LearnedRoute>,
+    next_slow: Instant,
+}
+
+impl Control {
+    pub fn new(settings: &ControlSettings, policies: Policies, ceilings: Ceilings) -> Self {
+        Self {
+            dials: Dials::new(settings, ceilings.hard_after),
+            shed: Shed::new(settings.ttl_mode),
+            settings: settings.clone(),
+            ceilings,
+            policies,
+            routes: Vec::new(),
+            cap: BatchCap::default(),
+            watermarks: Watermarks::default(),
+            usual_s: 0.0,
+            capacity: None,
+            model: None,
+            remembered: Vec::new(),
+            next_slow: Instant::ZERO,
+        }
+    }
+
+    /// Whether anything is computed at all.
+    pub fn is_off(&self) -> bool {
+        self.settings.adaptive == Adaptive::Off
+    }
+
+    /// Whether what is decided is also done.
+    pub fn is_on(&self) -> bool {
+        self.settings.adaptive == Adaptive::On
+    }
+
+    pub const fn settings(&self) -> &ControlSettings {
+        &self.settings
+    }
+
+    /// Where the knobs stand.
+    pub fn values(&self) -> Values {
+        self.dials.values()
+    }
+
+    pub const fn dials(&self) -> &Dials {
+        &self.dials
+    }
+
+    pub fn dials_mut(&mut self) -> &mut Dials {
+        &mut self.dials
+    }
+
+    pub fn routes(&self) -> &[Route] {
+        &self.routes
+    }
+
+    pub const fn shed(&self) -> &Shed {
+        &self.shed
+    }
+
+    pub const fn capacity(&self) -> Option<u32> {
+        self.capacity
+    }
+
+    /// Makes room for the lane of a topic, with what an earlier run has learnt of it. Lanes come in order.
+    pub fn add_route(&mut self, lane: usize, topic: &str) {
+        if lane < self.routes.len() {
+            return;
+        }
+        let mut route = Route::new(&self.settings, topic);
+        if let Some(index) = self.remembered.iter().position(|learned| learned.topic == topic) {
+            route.known.recall(&self.remembered.swap_remove(index));
+        }
+        self.routes.push(route);
+    }
+
+    /// Whether records may be passed over or given up before their deadline.
+    pub fn is_predictive(&self) -> bool {
+        self.is_on() && self.settings.ttl_mode == TtlMode::Predictive
+    }
+
+    /// In which order the lane's next batch is filled.
+    pub fn next_order(&mut self, lane: usize) -> Order {
+        if !self.is_on() {
+            return Order::Arrival;
+        }
+        self.routes.get_mut(lane).map_or(Order::Arrival, Route::next_order)
+    }
+
+    /// What goes into the lane's next batch.
+    pub fn plan(&mut self, lane: usize, waiting: &[Waiting], bounds: &Bounds) -> Plan {
+        match self.routes.get(lane) {
+            Some(route) => self.policies.batch.plan(waiting, &route.known, bounds),
+            None => Plan { take: bounds.records_max, at_least_s: f64::NEG_INFINITY, hopeless_s: 0.0, expected_s: 0.0 },
+        }
+    }
+
+    /// Seconds that most batches of this size stay within.
+    pub fn needs(&self, lane: usize, records: u32) -> f64 {
+        self.routes.get(lane).map_or(0.0, |route| route.known.pessimistic_of(records))
+    }
+
+    /// When to ask a worker again that could not take a batch: after most of what a batch takes, so that its place is
+    /// not empty for long.
+    pub fn check_back(&self) -> Option<Duration> {
+        let is_known = self.is_on() && self.usual_s > 0.0;
+        is_known.then(|| Duration::from_secs_f64((0.8 * self.usual_s).clamp(0.02, 5.0)))
+    }
+
+    /// What is worth keeping over a restart.
+    pub fn learned(&self, wall_ms: i64) -> Learned {
+        let values = self.dials.values();
+        let known = self.routes.iter().filter(|route| route.known.batch_time.is_warm()).take(learned::ROUTES_MAX);
+        let route = |route: &Route| LearnedRoute {
+            topic: route.topic().to_owned(),
+            batch_records: values.batch_records,
+            ..route.known.learned()
+        };
+        Learned {
+            version: learned::VERSION,
+            saved_at_ms: wall_ms,
+            model: self.model,
+            concurrency: values.concurrency,
+            routes: known.map(route).collect(),
+        }
+    }
+
+    /// Takes up what an earlier run has learnt, before anything else happens. Whether it could be used.
+    pub fn recall(&mut self, now: Instant, wall_ms: i64, learned: &Learned) -> bool {
+        if self.is_off() || !learned.is_fresh(wall_ms) {
+            return false;
+        }
+        self.model = learned.model;
+        self.remembered = learned.routes.iter().take(learned::ROUTES_MAX).cloned().collect();
+        let batch = learned.routes.iter().map(|route| route.batch_records).max().unwrap_or(0);
+        self.resume_at(now, learned.concurrency, batch);
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -15,6 +15,8 @@ pub enum Outcome {
     Busy,
     /// Our own timeout: the time is a lower bound, and the worker is probably full.
     TimedOut,
+    /// Every deadline in it had passed before the answer: the time is a lower bound, and says nothing about load.
+    CutShort,
     /// Nobody there. Says nothing about how fast the worker is.
     Away,
     /// We gave up on it, for instance because its partition was revoked.

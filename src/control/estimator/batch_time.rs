@@ -4,7 +4,10 @@
 //! worker as a whole within a few batches. Errors are relative: the noise of a service time grows with it. Every
 //! sample's pull is bounded, so one hung call does not teach that the worker is slow.
 
-use crate::control::maths::{exp, ln};
+use crate::control::{
+    learned::LearnedRoute,
+    maths::{exp, ln},
+};
 
 /// What a sample that old counts for in the shape, per newer sample: a memory of about fifty.
 const FORGETTING: f64 = 0.98;
@@ -73,6 +76,25 @@ impl BatchTime {
         self.bytes_per_record
     }
 
+    /// What is worth keeping of it: the shape with its scale.
+    pub fn learned(&self) -> LearnedRoute {
+        let scale = exp(self.log_scale);
+        LearnedRoute {
+            shape: self.shape.map(|part| scale * part),
+            bytes_per_record: self.bytes_per_record,
+            spread: self.spread,
+            ..LearnedRoute::default()
+        }
+    }
+
+    /// Starts from what an earlier run has learnt, as doubtful as after a first sample.
+    pub fn recall(&mut self, learned: &LearnedRoute) {
+        *self = Self { shape: learned.shape, spread: learned.spread.clamp(0.05, 2.0), ..Self::default() };
+        self.bytes_per_record = learned.bytes_per_record;
+        self.doubt_everything();
+        self.samples = WARM_UP;
+    }
+
     /// Seconds a batch should take; zero before the first sample.
     pub fn seconds(&self, records: u32, bytes: u64) -> f64 {
         if self.samples == 0 { 0.0 } else { self.scaled(&self.features(records, bytes)) }
@@ -120,10 +142,14 @@ impl BatchTime {
     fn begin(&mut self, records: u32, seconds: f64) {
         let each = 0.5 * seconds / f64::from(records);
         self.shape = [0.5 * seconds, each, 0.5 * each];
+        self.doubt_everything();
+        self.samples = 1;
+    }
+
+    fn doubt_everything(&mut self) {
         self.doubt = std::array::from_fn(|row| {
             std::array::from_fn(|column| if row == column { 9.0 * self.shape[row] * self.shape[row] } else { 0.0 })
         });
-        self.samples = 1;
     }
 
     fn learn_bytes(&mut self, records: u32, bytes: u64) {

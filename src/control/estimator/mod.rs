@@ -15,7 +15,13 @@ pub use margin::Margin;
 pub use quantile::Quantile;
 pub use rate::Rate;
 
-use crate::{control::sample::BatchSample, time::Instant};
+use crate::{
+    control::{
+        learned::LearnedRoute,
+        sample::{BatchSample, Outcome},
+    },
+    time::Instant,
+};
 
 /// The share of batches that may exceed the pessimistic estimate while the worker keeps up, and in overload, where a
 /// late batch costs the time of one that would have been in time.
@@ -59,10 +65,28 @@ impl Default for Estimators {
 }
 
 impl Estimators {
-    /// Learns one settled batch. Those without a meaningful time teach nothing.
+    /// Learns one settled batch. Those without a meaningful time teach nothing; one that was cut short at its deadline
+    /// teaches only when it took longer than foretold.
+    ///
+    /// What is learnt is the time until the answer, with the wait inside the worker: that is what a deadline meets.
     pub fn observe(&mut self, sample: &BatchSample) {
-        let Some(seconds) = sample.service_seconds() else { return };
-        self.completions.add(sample.settled_at, sample.records);
+        let seconds = match sample.outcome {
+            Outcome::Answered if sample.records > 0 => sample.response_time().as_secs_f64(),
+            Outcome::CutShort if sample.records > 0 => {
+                let seconds = sample.response_time().as_secs_f64();
+                if seconds <= self.batch_time.seconds(sample.records, sample.bytes) {
+                    return;
+                }
+                seconds
+            }
+            _ => return,
+        };
+        if seconds <= 0.0 {
+            return;
+        }
+        if sample.outcome == Outcome::Answered {
+            self.completions.add(sample.settled_at, sample.records);
+        }
         let was_warm = self.batch_time.is_warm();
         let error = self.batch_time.learn(sample.records, sample.bytes, seconds);
         if was_warm {
@@ -85,6 +109,21 @@ impl Estimators {
         self.refill_gap.add(after.as_secs_f64());
     }
 
+    /// What is worth keeping of it.
+    pub fn learned(&self) -> LearnedRoute {
+        self.batch_time.learned()
+    }
+
+    /// Takes up what an earlier run has learnt, with doubt.
+    pub fn recall(&mut self, learned: &LearnedRoute) {
+        self.batch_time.recall(learned);
+    }
+
+    /// The share of records that miss their deadlines, 0 to 1, smoothed over some two hundred.
+    pub const fn lost(&self) -> f64 {
+        self.lost
+    }
+
     /// `lost` of `settled` records missed their deadlines.
     pub fn settled(&mut self, settled: u32, lost: u32) {
         for n in 0..settled.min(1000) {
@@ -102,6 +141,16 @@ impl Estimators {
     /// Seconds that most batches of this size stay within.
     pub fn pessimistic_seconds(&self, records: u32, bytes: u64) -> f64 {
         self.batch_time.seconds(records, bytes) * self.pessimistic.factor().max(1.0)
+    }
+
+    /// The largest batch of ordinary records, up to `max`, that most often stays within that time. At least one.
+    pub fn records_within(&self, seconds: f64, max: u32) -> u32 {
+        let one = self.pessimistic_of(1);
+        let each = self.pessimistic_of(2) - one;
+        if one <= 0.0 || each <= 0.0 {
+            return if one <= seconds { max.max(1) } else { 1 };
+        }
+        (1.0 + (seconds - one) / each).clamp(1.0, f64::from(max.max(1))) as u32
     }
 
     /// The same for a batch of ordinary records.

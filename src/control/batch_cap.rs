@@ -1,0 +1,117 @@
+//! How large a batch may get: found by trying, because a model knows nothing about sizes it has not seen.
+//!
+//! The cap doubles after a clean full batch, as long as a larger one is worth it and affordable. *Worth it*: the
+//! smallest size that reaches 99 % of the rate of the largest affordable one is what the cap aims at; past it,
+//! records only wait longer for each other. *Affordable*: the pessimistic time of such a batch stays below a quarter
+//! of `INFERENCE_TIMEOUT` and half of the time that records usually have when they arrive. A full batch that times
+//! out halves the cap at once, and the size is not tried again for ten minutes.
+
+use std::time::Duration;
+
+use crate::{
+    control::{
+        estimator::Estimators,
+        knobs::Reason,
+        sample::{BatchSample, Outcome},
+    },
+    time::Instant,
+};
+
+/// How much of the best rate is enough.
+const ENOUGH: f64 = 0.99;
+/// A size that failed is left alone for this long.
+const AVOIDED_FOR: Duration = Duration::from_secs(600);
+/// A cap that is too large by less than this is left where it is: shrinking it gains little.
+const SHRINK_BELOW: f64 = 0.6;
+
+#[derive(Debug, Clone)]
+pub struct BatchCap {
+    /// Below what failed, while it is remembered.
+    ceiling: Option<(u32, Instant)>,
+    /// Settled batches since the cap moved.
+    since_move: u32,
+}
+
+/// Where the cap should be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wish {
+    pub records: u32,
+    pub reason: Reason,
+}
+
+impl Default for BatchCap {
+    fn default() -> Self {
+        Self { ceiling: None, since_move: u32::MAX }
+    }
+}
+
+impl BatchCap {
+    /// Whether the cap has just moved: what several batches at once say about the worker is not comparable yet.
+    pub const fn is_moving(&self, in_flight: u32) -> bool {
+        self.since_move <= in_flight
+    }
+
+    /// A batch has settled under a cap of `cap` records. `timeout` is what every call is bounded with.
+    pub fn observe(
+        &mut self,
+        sample: &BatchSample,
+        cap: u32,
+        max: u32,
+        timeout: Duration,
+        known: &Estimators,
+    ) -> Option<Wish> {
+        self.since_move = self.since_move.saturating_add(1);
+        let is_full = sample.records >= cap;
+        if sample.outcome == Outcome::TimedOut && is_full && cap > 1 {
+            self.ceiling = Some((cap - 1, sample.settled_at + AVOIDED_FOR));
+            return Some(self.wish(cap / 2, Reason::TooLarge));
+        }
+        if sample.outcome != Outcome::Answered {
+            return None;
+        }
+        let aim = self.aim(sample.settled_at, max, timeout, known);
+        let is_settled = self.since_move > sample.in_flight;
+        if aim > cap && is_full && is_settled {
+            return Some(self.wish(aim.min(cap.saturating_mul(2)), Reason::SlowStart));
+        }
+        // Far too large is brought down; a little too large costs nothing, because a batch is filled by its plan.
+        if f64::from(aim) < SHRINK_BELOW * f64::from(cap) && is_settled && known.batch_time.is_warm() {
+            return Some(self.wish(aim.max(cap / 2), Reason::Rate));
+        }
+        None
+    }
+
+    fn wish(&mut self, records: u32, reason: Reason) -> Wish {
+        self.since_move = 0;
+        Wish { records: records.max(1), reason }
+    }
+
+    /// The size worth having, from what is known.
+    fn aim(&mut self, now: Instant, max: u32, timeout: Duration, known: &Estimators) -> u32 {
+        if self.ceiling.is_some_and(|(_, until)| now >= until) {
+            self.ceiling = None;
+        }
+        let max = self.ceiling.map_or(max, |(records, _)| records.min(max)).max(1);
+        let affordable_s = 0.25 * timeout.as_secs_f64();
+        let affordable_s = known.slack.get().map_or(affordable_s, |slack| affordable_s.min(0.5 * slack));
+        let affordable = known.records_within(affordable_s, max);
+        enough(known, affordable)
+    }
+}
+
+/// The smallest size with [`ENOUGH`] of the rate of `most`: `b/(α+βb) ≥ q·B/(α+βB)`, solved for b.
+fn enough(known: &Estimators, most: u32) -> u32 {
+    let one = known.batch_time.seconds_of(1);
+    let two = known.batch_time.seconds_of(2);
+    let each = (two - one).max(0.0);
+    let fixed = (one - each).max(0.0);
+    if fixed <= 0.0 || most <= 1 {
+        return 1;
+    }
+    let b = f64::from(most);
+    let least = ENOUGH * fixed * b / (fixed + (1.0 - ENOUGH) * each * b);
+    (least.ceil() as u32).clamp(1, most)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,86 @@
+use super::*;
+
+const TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Feeds full batches of a worker that takes `alpha + beta·b` seconds, and returns the cap after each.
+fn caps(alpha: f64, beta: f64, slack_s: Option<f64>, batches: u32) -> Vec<u32> {
+    let (mut cap, mut policy, mut known) = (1, BatchCap::default(), Estimators::default());
+    let mut now = Instant::ZERO;
+    (0..batches)
+        .map(|_| {
+            if let Some(slack) = slack_s {
+                known.arrived(now, Some(Duration::from_secs_f64(slack)));
+            }
+            let sent_at = now;
+            now = now + Duration::from_secs_f64(alpha + beta * f64::from(cap));
+            let sample = sample(sent_at, now, cap, Outcome::Answered);
+            known.observe(&sample);
+            if let Some(wish) = policy.observe(&sample, cap, 256, TIMEOUT, &known) {
+                cap = wish.records;
+            }
+            cap
+        })
+        .collect()
+}
+
+fn sample(sent_at: Instant, settled_at: Instant, records: u32, outcome: Outcome) -> BatchSample {
+    let bytes = u64::from(records) * 1000;
+    BatchSample { sent_at, settled_at, records, bytes, in_flight: 1, worked: None, outcome }
+}
+
+#[test]
+fn a_worker_that_gains_from_batches_gets_large_ones_within_thirty_batches() {
+    let caps = caps(0.02, 0.0001, None, 30);
+    assert!(*caps.last().unwrap() >= 200, "{caps:?}");
+}
+
+#[test]
+fn a_worker_that_gains_nothing_is_not_sent_the_largest() {
+    let caps = caps(0.0, 0.01, None, 60);
+    assert!(*caps.last().unwrap() <= 32, "{caps:?}");
+}
+
+#[test]
+fn no_batch_takes_more_than_half_of_what_records_usually_have() {
+    let caps = caps(0.02, 0.005, Some(0.3), 60);
+    let last = *caps.last().unwrap();
+    assert!((20..=27).contains(&last), "{caps:?}");
+}
+
+#[test]
+fn a_heavy_model_is_not_sent_a_batch_near_the_timeout() {
+    let caps = caps(0.5, 1.0, None, 60);
+    assert!(caps.iter().all(|cap| *cap <= 4), "{caps:?}");
+}
+
+#[test]
+fn a_full_batch_that_times_out_halves_the_cap_and_the_size_is_left_alone() {
+    let (mut policy, mut known) = (BatchCap::default(), Estimators::default());
+    let mut now = Instant::ZERO;
+    for records in [1, 2, 4, 8, 16, 16, 16] {
+        let sent_at = now;
+        now = now + Duration::from_millis(20);
+        known.observe(&sample(sent_at, now, records, Outcome::Answered));
+    }
+    let wish = policy.observe(&sample(now, now + TIMEOUT, 16, Outcome::TimedOut), 16, 256, TIMEOUT, &known);
+    assert_eq!(wish, Some(Wish { records: 8, reason: Reason::TooLarge }));
+    let mut cap = 8;
+    for _ in 0..20 {
+        let sent_at = now;
+        now = now + Duration::from_millis(20);
+        let wish = policy.observe(&sample(sent_at, now, cap, Outcome::Answered), cap, 256, TIMEOUT, &known);
+        cap = wish.map_or(cap, |wish| wish.records);
+    }
+    assert_eq!(cap, 15);
+}
+
+#[test]
+fn a_batch_that_was_not_full_teaches_nothing_about_larger_ones() {
+    let mut policy = BatchCap::default();
+    let mut known = Estimators::default();
+    for n in 0..20 {
+        let sample = sample(Instant::from_millis(n * 100), Instant::from_millis(n * 100 + 20), 3, Outcome::Answered);
+        known.observe(&sample);
+        assert_eq!(policy.observe(&sample, 8, 256, TIMEOUT, &known).filter(|wish| wish.records > 8), None);
+    }
+}

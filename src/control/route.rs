@@ -1,0 +1,102 @@
+//! One route: a topic and the worker's path. What is known of it, and from which end its queue is taken.
+
+use crate::control::{
+    estimator::Estimators,
+    settings::{ControlSettings, QueueOrder},
+};
+
+/// Losses above which `auto` turns to the new end, and below which it comes back. In deep overload the old end is
+/// where records are about to expire, and an estimate that is a little off wastes whole batches on them.
+const DEEP: f64 = 0.12;
+const SHALLOW: f64 = 0.04;
+/// While the newest go first, one batch in so many still comes from the old end: nothing starves silently.
+const OLD_END_EVERY: u32 = 50;
+
+/// In which order waiting records are looked at for a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    Arrival,
+    Deadline,
+    Newest,
+}
+
+#[derive(Debug, Clone)]
+pub struct Route {
+    topic: Box<str>,
+    pub known: Estimators,
+    order: QueueOrder,
+    newest_first: bool,
+    batches: u32,
+}
+
+impl Route {
+    pub fn new(settings: &ControlSettings, topic: &str) -> Self {
+        let known = Estimators::default();
+        Self { topic: topic.into(), known, order: settings.queue_order, newest_first: false, batches: 0 }
+    }
+
+    pub fn topic(&self) -> &str {
+        &self.topic
+    }
+
+    /// `lost` of `settled` records missed their deadlines.
+    pub fn settled(&mut self, settled: u32, lost: u32) {
+        self.known.settled(settled, lost);
+        let share = self.known.lost();
+        self.newest_first = self.order == QueueOrder::Auto && share > if self.newest_first { SHALLOW } else { DEEP };
+    }
+
+    /// The order for the next batch.
+    pub fn next_order(&mut self) -> Order {
+        self.batches = self.batches.wrapping_add(1);
+        match self.order {
+            QueueOrder::Fifo => Order::Arrival,
+            QueueOrder::Auto if self.newest_first && !self.batches.is_multiple_of(OLD_END_EVERY) => Order::Newest,
+            QueueOrder::Auto | QueueOrder::Deadline => Order::Deadline,
+        }
+    }
+
+    pub const fn is_newest_first(&self) -> bool {
+        self.newest_first
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn route(queue_order: QueueOrder) -> Route {
+        Route::new(&ControlSettings { queue_order, ..ControlSettings::default() }, "t")
+    }
+
+    #[test]
+    fn auto_turns_to_the_new_end_in_deep_overload_and_back_when_little_is_lost() {
+        let mut route = route(QueueOrder::Auto);
+        assert_eq!(route.next_order(), Order::Deadline);
+        route.settled(100, 50);
+        assert_eq!(route.next_order(), Order::Newest);
+        route.settled(150, 0);
+        assert!(route.known.lost() > SHALLOW, "between the two it stays as it is");
+        assert_eq!(route.next_order(), Order::Newest);
+        route.settled(1000, 0);
+        assert_eq!(route.next_order(), Order::Deadline);
+    }
+
+    #[test]
+    fn the_old_end_gets_its_share_in_deep_overload() {
+        let mut route = route(QueueOrder::Auto);
+        route.settled(1000, 900);
+        let old = (0..500).filter(|_| route.next_order() == Order::Deadline).count();
+        assert_eq!(old, 10);
+    }
+
+    #[test]
+    fn the_other_orders_do_not_turn() {
+        let mut fifo = route(QueueOrder::Fifo);
+        fifo.settled(1000, 900);
+        assert_eq!(fifo.next_order(), Order::Arrival);
+        let mut deadline = route(QueueOrder::Deadline);
+        deadline.settled(1000, 900);
+        assert_eq!(deadline.next_order(), Order::Deadline);
+    }
+}

@@ -1,0 +1,204 @@
+//! What control is told, and what it makes of it: from samples to knobs.
+
+use std::time::Duration;
+
+use crate::{
+    control::{
+        Control,
+        batch_cap::BatchCap,
+        estimator::{BatchTime, Estimators},
+        knobs::{KnobName, Reason},
+        limit::{Condition, Elasticity},
+        linger,
+        sample::BatchSample,
+        settings::Adaptive,
+        watermarks::Uses,
+    },
+    time::Instant,
+};
+
+/// Watermarks and linger are looked at this often.
+const SLOWLY: Duration = Duration::from_secs(1);
+/// What is left of a learnt limit after a restart.
+const DISCOUNT: f64 = 0.7;
+/// Percent that pause and resume are apart at least.
+const APART_PCT: f64 = 0.5;
+
+impl Control {
+    /// A record has arrived; `slack` is what is left to its deadline.
+    pub fn arrived(&mut self, now: Instant, lane: usize, slack: Option<Duration>) {
+        if let Some(route) = self.known_mut(lane) {
+            route.arrived(now, slack);
+        }
+    }
+
+    /// The gate had been shut, and the first record came so long after it opened.
+    pub fn refilled(&mut self, lane: usize, after: Duration) {
+        if let Some(route) = self.known_mut(lane) {
+            route.refilled(after);
+        }
+    }
+
+    fn known_mut(&mut self, lane: usize) -> Option<&mut Estimators> {
+        if self.is_off() { None } else { self.routes.get_mut(lane).map(|route| &mut route.known) }
+    }
+
+    /// A record missed its deadline before it was sent, or was given up because it would.
+    pub fn lost(&mut self, lane: usize) {
+        if !self.is_off()
+            && let Some(route) = self.routes.get_mut(lane)
+        {
+            route.settled(1, 1);
+        }
+    }
+
+    /// The gate has turned hard.
+    pub fn hardened(&mut self, now: Instant) {
+        if !self.is_off() {
+            self.watermarks.hardened(now);
+            self.follow_patience(now);
+        }
+    }
+
+    /// A batch has settled; `late` of its records had missed their deadlines.
+    pub fn settled(&mut self, lane: usize, sample: &BatchSample, late: u32) {
+        if self.is_off() {
+            return;
+        }
+        let Some(route) = self.routes.get_mut(lane) else { return };
+        let foretold_s = route.known.batch_time.seconds(sample.records, sample.bytes);
+        let cost = if self.usual_s > 0.0 && foretold_s > 0.0 { foretold_s / self.usual_s } else { 1.0 };
+        self.policies.law.observe(sample, cost);
+        self.policies.batch.observe(sample, late);
+        route.known.observe(sample);
+        if sample.service_seconds().is_some() {
+            route.settled(sample.records, late);
+            let foretold_s = route.known.batch_time.seconds(sample.records, sample.bytes);
+            self.usual_s += if self.usual_s > 0.0 { 0.1 * (foretold_s - self.usual_s) } else { foretold_s };
+        }
+        let cap = self.dials.values().batch_records;
+        let max = self.dials.bounds(KnobName::BatchSize).1 as u32;
+        if let Some(wish) = self.cap.observe(sample, cap, max, self.ceilings.timeout, &route.known) {
+            self.dials.propose(sample.settled_at, KnobName::BatchSize, wish.records.into(), wish.reason);
+        }
+    }
+
+    /// The worker said something of itself. True when that makes everything learnt worthless: another model.
+    pub fn told(&mut self, now: Instant, capacity: Option<u32>, model: Option<u64>) -> bool {
+        if self.is_off() {
+            return false;
+        }
+        if capacity.is_some() && capacity != self.capacity {
+            self.capacity = capacity;
+        }
+        let is_other = model.is_some_and(|model| self.model.replace(model).is_some_and(|before| before != model));
+        if is_other {
+            self.forget(now);
+        }
+        is_other
+    }
+
+    /// Starts afresh with what is known, and with a small batch: the new model may be heavy.
+    fn forget(&mut self, now: Instant) {
+        self.remembered.clear();
+        self.usual_s = 0.0;
+        self.cap = BatchCap::default();
+        for route in &mut self.routes {
+            route.known.batch_time = BatchTime::default();
+        }
+        let start = self.settings.batch_records.start;
+        self.dials.propose(now, KnobName::BatchSize, start.into(), Reason::Forgotten);
+    }
+
+    /// Begins near where an earlier run stood.
+    pub(super) fn resume_at(&mut self, now: Instant, concurrency: u32, batch_records: u32) {
+        let less = |value: u32| (f64::from(value) * DISCOUNT).ceil();
+        if concurrency > 0 {
+            let range = self.settings.concurrency;
+            let level = (less(concurrency) as u32).clamp(range.min, range.max.max(range.min));
+            self.policies.law = Box::new(Elasticity::new(range.min, range.max, level));
+            self.dials.propose(now, KnobName::Concurrency, level.into(), Reason::Recalled);
+        }
+        if batch_records > 0 {
+            self.dials.propose(now, KnobName::BatchSize, less(batch_records), Reason::Recalled);
+        }
+    }
+
+    /// Called after every event and every send, and a few times a second while something is in flight.
+    pub fn tick(&mut self, now: Instant, in_flight: u32, condition: Condition) {
+        if self.is_off() {
+            return;
+        }
+        // One loop at a time: while batches change their size, their times say nothing about concurrency.
+        let is_moving = condition == Condition::Open && self.cap.is_moving(in_flight);
+        let condition = if is_moving { Condition::Disturbed } else { condition };
+        let reason = self.policies.law.tick(now, in_flight, condition);
+        let limit = self.policies.law.limit();
+        if limit != self.dials.values().concurrency {
+            self.dials.propose(now, KnobName::Concurrency, limit.into(), reason.unwrap_or(Reason::Probe));
+        }
+        if now >= self.next_slow {
+            self.next_slow = now + SLOWLY;
+            self.follow_linger(now);
+            self.follow_watermarks(now);
+            self.follow_patience(now);
+        }
+    }
+
+    /// When to be ticked again if nothing happens.
+    pub fn next_tick(&self, now: Instant, in_flight: u32) -> Option<Instant> {
+        let is_needed = self.settings.adaptive != Adaptive::Off && in_flight > 0;
+        is_needed.then(|| now + Duration::from_millis(100))
+    }
+
+    fn follow_linger(&mut self, now: Instant) {
+        let batch_records = self.dials.values().batch_records;
+        let wishes = self.routes.iter().filter_map(|route| linger::wish(&route.known, batch_records));
+        let longest = wishes.max_by(|(a, _), (b, _)| a.total_cmp(b));
+        let at_ms = self.dials.values().linger.as_secs_f64() * 1e3;
+        if let Some((ms, reason)) = longest
+            && ((ms - at_ms).abs() > 0.3 * at_ms || (ms == 0.0 && at_ms > 0.0))
+        {
+            self.dials.propose(now, KnobName::LingerMs, ms, reason);
+        }
+    }
+
+    fn follow_watermarks(&mut self, now: Instant) {
+        let Some(bound) = self.bound() else { return };
+        let values = self.dials.values();
+        let uses = Uses::of(self.routes.iter().map(|route| &route.known), values.concurrency, values.batch_records);
+        let at = (values.pause_pct, values.resume_pct);
+        let Some((high, low)) = self.watermarks.wish(now, &uses, bound, values.hard_after, at) else { return };
+        self.move_watermarks(now, high, low);
+    }
+
+    /// Never lets the two cross, whichever has to go first.
+    fn move_watermarks(&mut self, now: Instant, high: f64, low: f64) {
+        let clamped = |name, wish: f64| {
+            let (min, max) = self.dials.bounds(name);
+            wish.clamp(min, max)
+        };
+        let high = clamped(KnobName::PauseThresholdPct, high);
+        let low = clamped(KnobName::ResumeThresholdPct, low).min(high - APART_PCT);
+        for _ in 0..2 {
+            let values = self.dials.values();
+            self.dials.propose(now, KnobName::ResumeThresholdPct, low.min(values.pause_pct - APART_PCT), Reason::Need);
+            let values = self.dials.values();
+            self.dials.propose(now, KnobName::PauseThresholdPct, high.max(values.resume_pct + APART_PCT), Reason::Need);
+        }
+    }
+
+    fn follow_patience(&mut self, now: Instant) {
+        let soft_for = self.watermarks.soft_for(now, self.ceilings.hard_after);
+        if soft_for != self.dials.values().hard_after {
+            self.dials.propose(now, KnobName::PauseHardAfterMs, soft_for.as_secs_f64() * 1e3, Reason::Flapping);
+        }
+    }
+
+    /// Records at which the queue is full, by records or by bytes.
+    fn bound(&self) -> Option<u32> {
+        let bytes = self.routes.iter().map(|route| route.known.batch_time.bytes_per_record()).fold(0.0, f64::max);
+        let by_bytes = (bytes > 0.0).then(|| (self.ceilings.queue_bytes as f64 / bytes) as u32);
+        self.ceilings.queue_records.into_iter().chain(by_bytes).min()
+    }
+}

@@ -1,0 +1,135 @@
+use proptest::prelude::*;
+
+use super::{
+    knobs::{KnobName, Reason},
+    limit::Condition,
+    sample::{BatchSample, Outcome},
+    *,
+};
+
+fn control(settings: ControlSettings) -> Control {
+    let ceilings = Ceilings {
+        queue_records: Some(512),
+        queue_bytes: 16 << 20,
+        timeout: Duration::from_secs(15),
+        hard_after: Duration::from_secs(5),
+    };
+    let policies = Policies::new(&settings);
+    let mut control = Control::new(&settings, policies, ceilings);
+    control.add_route(0, "t");
+    control
+}
+
+/// Works off full batches one after the other, each `alpha + beta·b` long.
+fn work(control: &mut Control, from: Instant, batches: u32) -> Instant {
+    let mut now = from;
+    for _ in 0..batches {
+        let records = control.values().batch_records;
+        let sent_at = now;
+        control.tick(now, 1, Condition::Open);
+        now = now + Duration::from_micros(20_000 + 500 * u64::from(records));
+        let (bytes, outcome) = (u64::from(records) * 1000, Outcome::Answered);
+        (0..records).for_each(|_| control.arrived(now, 0, None));
+        let sample = BatchSample { sent_at, settled_at: now, records, bytes, in_flight: 1, worked: None, outcome };
+        control.settled(0, &sample, 0);
+        control.tick(now, 0, Condition::Open);
+    }
+    now
+}
+
+#[test]
+fn switched_off_it_moves_nothing_and_learns_nothing() {
+    let mut control = control(ControlSettings { adaptive: Adaptive::Off, ..ControlSettings::default() });
+    let before = control.values();
+    work(&mut control, Instant::ZERO, 200);
+    assert_eq!(control.values(), before);
+    assert_eq!((control.dials().decisions().made(), control.routes()[0].known.batch_time.samples()), (0, 0));
+}
+
+#[test]
+fn left_alone_every_knob_finds_its_place_and_says_why() {
+    let mut control = control(ControlSettings::default());
+    work(&mut control, Instant::ZERO, 200);
+    let values = control.values();
+    assert!(values.batch_records > 100, "{values:?}");
+    assert!(values.pause_pct < 100.0 && values.resume_pct < values.pause_pct, "{values:?}");
+    let reasons: Vec<Reason> = control.dials().decisions().newest().map(|decision| decision.reason).collect();
+    assert!(reasons.contains(&Reason::SlowStart) && reasons.contains(&Reason::Need), "{reasons:?}");
+}
+
+#[test]
+fn a_knob_that_somebody_has_set_stays_where_it_was_set() {
+    let pinned = ControlSettings { batch_records: settings::Range::pinned(7), ..ControlSettings::default() };
+    let mut control = control(pinned);
+    work(&mut control, Instant::ZERO, 200);
+    assert_eq!(control.values().batch_records, 7);
+    let moved = control.dials().decisions().newest().any(|decision| decision.knob == KnobName::BatchSize);
+    assert!(!moved);
+}
+
+#[test]
+fn what_was_learnt_is_taken_up_again_with_a_discount() {
+    let mut first = control(ControlSettings::default());
+    work(&mut first, Instant::ZERO, 200);
+    let learned = first.learned(1_000);
+    let text = serde_json::to_string(&learned).unwrap();
+    let mut second = control(ControlSettings::default());
+    second.routes.clear();
+    assert!(second.recall(Instant::ZERO, 2_000, &serde_json::from_str(&text).unwrap()));
+    second.add_route(0, "t");
+    let values = second.values();
+    assert!(values.batch_records * 10 >= first.values().batch_records * 6, "{values:?}");
+    let (before, after) = (first.needs(0, 32), second.needs(0, 32));
+    assert!((before / after - 1.0).abs() < 0.3, "{before} {after}");
+    assert!(!second.recall(Instant::ZERO, 1_000 + learned::STALE_AFTER_MS, &learned), "stale");
+}
+
+#[test]
+fn another_model_version_makes_it_start_afresh() {
+    let mut control = control(ControlSettings::default());
+    let now = work(&mut control, Instant::ZERO, 100);
+    assert!(!control.told(now, None, Some(1)), "the first version is no change");
+    assert!(!control.told(now, None, Some(1)) && !control.told(now, None, None));
+    assert!(control.told(now, None, Some(2)));
+    assert_eq!((control.values().batch_records, control.needs(0, 1)), (ControlSettings::BATCH_START, 0.0));
+}
+
+#[test]
+fn the_check_back_comes_after_most_of_a_batch_time() {
+    let mut control = control(ControlSettings { batch_records: settings::Range::pinned(60), ..ControlSettings::default() });
+    assert_eq!(control.check_back(), None);
+    work(&mut control, Instant::ZERO, 100);
+    let wait = control.check_back().unwrap().as_secs_f64();
+    assert!((wait - 0.8 * 0.05).abs() < 0.005, "{wait}");
+}
+
+proptest! {
+    #[test]
+    fn whatever_happens_knobs_stay_within_their_bounds_and_the_watermarks_do_not_cross(
+        happenings in proptest::collection::vec((0_u32..300, 0_u64..3_000_000_000, 0_u8..6, any::<bool>(), 0_u8..4), 1..300)
+    ) {
+        let mut control = control(ControlSettings::default());
+        let mut now = Instant::ZERO;
+        for (records, took, outcome, late, condition) in happenings {
+            let sent_at = now;
+            now = now + Duration::from_nanos(took);
+            let outcome = [
+                Outcome::Answered, Outcome::Failed, Outcome::Busy, Outcome::TimedOut, Outcome::CutShort, Outcome::Away,
+            ][usize::from(outcome)];
+            let bytes = u64::from(records) * 100;
+            control.arrived(now, 0, late.then_some(Duration::from_millis(300)));
+            let sample = BatchSample { sent_at, settled_at: now, records, bytes, in_flight: 1 + records % 9, worked: None, outcome };
+            control.settled(0, &sample, if late { records } else { 0 });
+            if late {
+                control.hardened(now);
+            }
+            let condition = [Condition::Open, Condition::Idle, Condition::Disturbed, Condition::Away][usize::from(condition)];
+            control.tick(now, records % 9, condition);
+            let values = control.values();
+            prop_assert!((1..=64).contains(&values.concurrency) && (1..=256).contains(&values.batch_records));
+            prop_assert!(values.linger <= Duration::from_millis(250));
+            prop_assert!((50.0..=95.0).contains(&values.pause_pct) && (10.0..=80.0).contains(&values.resume_pct));
+            prop_assert!(values.resume_pct < values.pause_pct, "{values:?}");
+        }
+    }
+}
