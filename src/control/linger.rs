@@ -36,7 +36,15 @@ mod tests {
             let sent_at = Instant::from_millis(n * 100);
             let settled_at = sent_at + Duration::from_millis(40);
             let outcome = Outcome::Answered;
-            known.observe(&BatchSample { sent_at, settled_at, records: 1, bytes: 9, in_flight: 1, worked: None, outcome });
+            known.observe(&BatchSample {
+                sent_at,
+                settled_at,
+                records: 1,
+                bytes: 9,
+                in_flight: 1,
+                worked: None,
+                outcome,
+            });
             (0..records_per_s / 10).for_each(|_| known.arrived(sent_at, None));
         }
         known

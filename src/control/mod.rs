@@ -87,6 +87,8 @@ pub struct Control {
     /// Learnt in an earlier run, of topics that have not been seen yet. Bound: [`learned::ROUTES_MAX`].
     remembered: Vec<LearnedRoute>,
     next_slow: Instant,
+    /// When records last waited for a place.
+    open_at: Option<Instant>,
 }
 
 impl Control {
@@ -105,6 +107,7 @@ impl Control {
             model: None,
             remembered: Vec::new(),
             next_slow: Instant::ZERO,
+            open_at: None,
         }
     }
 
@@ -141,6 +144,10 @@ impl Control {
 
     pub const fn shed(&self) -> &Shed {
         &self.shed
+    }
+
+    pub fn shed_mut(&mut self) -> &mut Shed {
+        &mut self.shed
     }
 
     pub const fn capacity(&self) -> Option<u32> {

@@ -129,6 +129,16 @@ impl Control {
         if self.is_off() {
             return;
         }
+        // A queue that is empty for a moment says nothing yet.
+        let grace = Duration::from_secs_f64((0.5 * self.usual_s).clamp(0.0, 60.0));
+        let condition = match condition {
+            Condition::Open => {
+                self.open_at = Some(now);
+                condition
+            }
+            Condition::Idle if self.open_at.is_some_and(|at| now.since(at) <= grace) => Condition::Open,
+            _ => condition,
+        };
         // One loop at a time: while batches change their size, their times say nothing about concurrency.
         let is_moving = condition == Condition::Open && self.cap.is_moving(in_flight);
         let condition = if is_moving { Condition::Disturbed } else { condition };

@@ -96,7 +96,8 @@ fn another_model_version_makes_it_start_afresh() {
 
 #[test]
 fn the_check_back_comes_after_most_of_a_batch_time() {
-    let mut control = control(ControlSettings { batch_records: settings::Range::pinned(60), ..ControlSettings::default() });
+    let mut control =
+        control(ControlSettings { batch_records: settings::Range::pinned(60), ..ControlSettings::default() });
     assert_eq!(control.check_back(), None);
     work(&mut control, Instant::ZERO, 100);
     let wait = control.check_back().unwrap().as_secs_f64();

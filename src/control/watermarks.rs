@@ -52,7 +52,8 @@ impl Uses {
         let none = Self { concurrency, batch_records, rate: 0.0, batch_s: 0.0, refill_s: 0.0 };
         routes.fold(none, |sum, known| Self {
             // While deadlines are missed, what comes in leaves too: by expiring.
-            rate: sum.rate + known.completions.slow().max(if known.is_overloaded() { known.arrivals.cautious() } else { 0.0 }),
+            rate: sum.rate
+                + known.completions.slow().max(if known.is_overloaded() { known.arrivals.cautious() } else { 0.0 }),
             batch_s: sum.batch_s.max(known.pessimistic_of(batch_records)),
             refill_s: sum.refill_s.max(known.refill_gap.get().unwrap_or(0.0)),
             ..sum

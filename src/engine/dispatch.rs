@@ -35,7 +35,7 @@ impl Engine {
     }
 
     fn has_slot(&self, now: Instant) -> bool {
-        self.drain.is_none() && self.in_flight.batches() < self.worker.concurrency(now, self.settings.concurrency)
+        self.drain.is_none() && self.in_flight.batches() < self.worker.concurrency(now, self.values.concurrency)
     }
 
     /// Fresh records wait while dead letters are held (the way out is blocked) or the retry pool is at its bound.
@@ -48,7 +48,7 @@ impl Engine {
 
     fn next_retry(&mut self, now: Now, out: &mut Effects) -> Option<Group> {
         loop {
-            let records_max = self.settings.batch_records_max as usize;
+            let records_max = self.values.batch_records as usize;
             let budget = &mut self.retry_budget;
             let mut group = self.retries.pop_due(now.mono, budget, records_max, self.batch_bytes_max)?;
             let mut kept = self.spare.pop().unwrap_or_default();
@@ -80,69 +80,42 @@ impl Engine {
         if !self.takes_fresh() {
             return None;
         }
-        let due = self.queue.lanes().filter(|(_, lane)| self.lane_due(now, lane).is_some_and(|at| at <= now.mono));
+        let due =
+            self.queue.lanes().filter(|(id, lane)| self.lane_due(now, *id, lane).is_some_and(|at| at <= now.mono));
         due.min_by_key(|(_, lane)| lane.oldest()).map(|(id, _)| id)
     }
 
-    /// When the lane's next batch is due; `None` while it is empty or wholly blocked by its order.
-    fn lane_due(&self, now: Now, lane: &Lane) -> Option<Instant> {
-        let linger_end = lane.oldest()? + self.settings.linger;
-        if lane.blocked_at == Some((self.order.freed(), lane.records.len())) {
+    /// When the lane's next batch is due; `None` while it is empty or nothing of it can go.
+    fn lane_due(&self, now: Now, id: LaneId, lane: &Lane) -> Option<Instant> {
+        let linger_end = lane.oldest()? + self.values.linger;
+        if lane.stuck_at == Some(self.stuck_mark(lane)) {
             return None;
         }
-        let full = lane.records.len() >= self.settings.batch_records_max as usize || lane.bytes >= self.batch_bytes_max;
-        let pressed = lane.earliest_deadline().is_some_and(|at| now.mono_at(at) < linger_end);
-        Some(if full || pressed { now.mono } else { linger_end })
+        let full = lane.records.len() >= self.values.batch_records as usize || lane.bytes >= self.batch_bytes_max;
+        if full || self.has_room_to_spare(now.mono) {
+            return Some(now.mono);
+        }
+        Some(self.last_call(now, id, lane, linger_end).unwrap_or(linger_end))
+    }
+
+    /// What has to change before a lane of which nothing could go is looked at again.
+    pub(super) fn stuck_mark(&self, lane: &Lane) -> (u64, u64, usize) {
+        (self.order.freed(), self.in_flight.settled(), lane.records.len())
     }
 
     fn send_fresh(&mut self, now: Now, lane: LaneId, out: &mut Effects) {
         let records = self.cut(now, lane, out);
         if records.is_empty() {
             self.keep_spare(records);
+            let mark = self.queue.lane(lane).map(|lane| self.stuck_mark(lane));
             if let Some(lane) = self.queue.lane_mut(lane) {
-                lane.blocked_at = Some((self.order.freed(), lane.records.len()));
+                lane.stuck_at = mark;
             }
             return;
         }
         let group = Group { lane, records, suspicion: Suspicion::None, behind: Vec::new(), budgeted: false };
         self.retry_budget.on_fresh();
         self.send(now, group, false, out);
-    }
-
-    /// Takes the next batch out of a lane. In the ordered modes blocked records are stepped over and stay.
-    fn cut(&mut self, now: Now, lane: LaneId, out: &mut Effects) -> Vec<Record> {
-        let forming = self.in_flight.next_id().0;
-        let mut records = self.spare.pop().unwrap_or_default();
-        let mut blocked = self.spare.pop().unwrap_or_default();
-        let mut bytes = 0;
-        while records.len() < self.settings.batch_records_max as usize {
-            let next = self.queue.lane(lane).and_then(|lane| lane.records.front());
-            let Some(charge) = next.map(Record::charge) else { break };
-            if !records.is_empty() && bytes + charge > self.batch_bytes_max {
-                break;
-            }
-            let Some(mut record) = self.queue.pop(lane) else { break };
-            if is_expired(record.notes.deadline, now.wall) {
-                if let Some(partition) = self.partitions.current(&record) {
-                    partition.queued -= 1;
-                }
-                self.expire(now, record, Stage::Batch, out);
-            } else if self.order.try_hold(&mut record, forming) {
-                bytes += charge;
-                records.push(record);
-            } else {
-                blocked.push(record);
-            }
-        }
-        self.queue.put_back(lane, &mut blocked);
-        self.keep_spare(blocked);
-        for record in &records {
-            if let Some(partition) = self.partitions.current(record) {
-                partition.queued -= 1;
-            }
-            self.reopen_partition(record.partition, out);
-        }
-        records
     }
 
     /// Hands a batch to the worker.
@@ -160,7 +133,21 @@ impl Engine {
             }
         }
         let count = u32::try_from(records.len()).unwrap_or(u32::MAX);
-        self.in_flight.insert(Flight { id, records: count, since: now.mono, suspicion, budgeted, behind });
+        let timeout = self.timeout(now.wall, &records);
+        let by_deadline = timeout < self.settings.inference_timeout;
+        let (since, in_flight) = (now.mono, self.in_flight.batches() + 1);
+        self.in_flight.insert(Flight {
+            id,
+            records: count,
+            since,
+            in_flight,
+            timeout,
+            by_deadline,
+            suspicion,
+            budgeted,
+            behind,
+        });
+        self.control.shed_mut().sent(count);
         out.fact(Fact::BatchDispatched {
             batch: id,
             topic: topic.clone(),
@@ -171,7 +158,6 @@ impl Engine {
             retry,
         });
         let not_after = records.iter().filter_map(|record| record.notes.deadline).min();
-        let timeout = self.timeout(now.wall, &records);
         out.actions.push(Action::Dispatch(Batch { id, topic, records, not_after, timeout }));
     }
 
@@ -188,12 +174,12 @@ impl Engine {
     }
 
     pub(super) fn dispatch_wake(&self, now: Now) -> Option<Instant> {
-        if self.drain.is_some() || self.in_flight.batches() >= self.settings.concurrency {
+        if self.drain.is_some() || self.in_flight.batches() >= self.values.concurrency {
             return None;
         }
         let hold = self.worker.next_wake();
         // While held, or while a probe is out, nothing else can become due.
-        if self.worker.concurrency(now.mono, self.settings.concurrency) <= self.in_flight.batches() {
+        if self.worker.concurrency(now.mono, self.values.concurrency) <= self.in_flight.batches() {
             return hold.filter(|until| *until > now.mono);
         }
         let retry = self.retries.next_due().map(|(due, budgeted)| {
@@ -203,7 +189,7 @@ impl Engine {
                 due
             }
         });
-        let lane = self.queue.lanes().filter_map(|(_, lane)| self.lane_due(now, lane)).min();
+        let lane = self.queue.lanes().filter_map(|(id, lane)| self.lane_due(now, id, lane)).min();
         retry.into_iter().chain(lane.filter(|_| self.takes_fresh())).min()
     }
 

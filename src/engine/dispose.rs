@@ -35,7 +35,12 @@ impl Engine {
     pub(super) fn expire(&mut self, now: Now, record: Record, stage: Stage, out: &mut Effects) {
         self.finish(now, &record, out);
         let late_by = record.notes.deadline.map(|deadline| deadline.until(now.wall)).unwrap_or_default();
-        let Some(topic) = self.partitions.get(record.partition).map(|p| p.topic.clone()) else { return };
+        let Some((topic, lane)) = self.partitions.get(record.partition).map(|p| (p.topic.clone(), p.lane)) else {
+            return;
+        };
+        if stage != Stage::Intake {
+            self.control.lost(lane.0);
+        }
         out.fact(Fact::Expired { record: Box::new(record), topic, stage, late_by });
     }
 

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use crate::{
+    control::dials::Values,
     engine::{
         fact::{Gate as GateFact, GateStage, PauseReason},
         settings::EngineSettings,
@@ -46,15 +47,15 @@ fn pct(part: f64, whole: f64) -> f64 {
 
 impl Gate {
     /// Looks at the queue and moves at most one step; called until it no longer moves.
-    pub fn observe(&mut self, now: Instant, settings: &EngineSettings, fill_pct: f64) -> Option<Move> {
+    pub fn observe(&mut self, now: Instant, values: &Values, fill_pct: f64) -> Option<Move> {
         match self.shut {
-            None if fill_pct >= settings.pause_threshold_pct => {
+            None if fill_pct >= values.pause_pct => {
                 self.shut = Some(Shut { since: now, stage: GateStage::Soft });
                 self.shuts += 1;
                 Some(Move::Shut)
             }
-            Some(shut) if fill_pct <= settings.resume_threshold_pct => Some(self.open(now, shut)),
-            Some(Shut { since, stage: GateStage::Soft }) if now >= since + settings.pause_hard_after => {
+            Some(shut) if fill_pct <= values.resume_pct => Some(self.open(now, shut)),
+            Some(Shut { since, stage: GateStage::Soft }) if now >= since + values.hard_after => {
                 self.shut = Some(Shut { since, stage: GateStage::Hard });
                 Some(Move::Harden)
             }
@@ -82,8 +83,8 @@ impl Gate {
     }
 
     /// When the soft stage turns hard.
-    pub fn next_wake(&self, settings: &EngineSettings) -> Option<Instant> {
-        self.shut.filter(|shut| shut.stage == GateStage::Soft).map(|shut| shut.since + settings.pause_hard_after)
+    pub fn next_wake(&self, values: &Values) -> Option<Instant> {
+        self.shut.filter(|shut| shut.stage == GateStage::Soft).map(|shut| shut.since + values.hard_after)
     }
 
     pub fn shut_for(&self, now: Instant) -> Duration {
@@ -116,7 +117,7 @@ mod tests {
 
     #[test]
     fn it_shuts_at_the_high_watermark_hardens_after_its_time_and_opens_at_the_low_one() {
-        let settings = settings();
+        let settings = settings().values();
         let mut gate = Gate::default();
         assert_eq!(gate.observe(at(0), &settings, 79.9), None);
         assert_eq!(gate.observe(at(1), &settings, 80.0), Some(Move::Shut));
@@ -131,7 +132,7 @@ mod tests {
 
     #[test]
     fn hard_at_once_when_the_time_is_zero() {
-        let settings = EngineSettings { pause_hard_after: Duration::ZERO, ..settings() };
+        let settings = EngineSettings { pause_hard_after: Duration::ZERO, ..settings() }.values();
         let mut gate = Gate::default();
         assert_eq!(gate.observe(at(1), &settings, 100.0), Some(Move::Shut));
         assert_eq!(gate.observe(at(1), &settings, 100.0), Some(Move::Harden));

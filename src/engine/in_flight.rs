@@ -1,5 +1,7 @@
 //! Batches that are with the worker: at most the concurrency limit.
 
+use std::time::Duration;
+
 use crate::{
     engine::{event::BatchId, retry::Suspicion},
     record::Record,
@@ -12,6 +14,11 @@ pub struct Flight {
     pub id: BatchId,
     pub records: u32,
     pub since: Instant,
+    /// Batches in flight right after this one was sent, itself among them.
+    pub in_flight: u32,
+    /// The call's bound, and whether it is a deadline's instead of `INFERENCE_TIMEOUT`.
+    pub timeout: Duration,
+    pub by_deadline: bool,
     pub suspicion: Suspicion,
     /// It took from the retry budget, and gives it back if the worker takes it.
     pub budgeted: bool,
@@ -25,6 +32,8 @@ pub struct InFlight {
     flights: Vec<Flight>,
     records: u32,
     next_id: u64,
+    /// Since the start.
+    settled: u64,
 }
 
 impl InFlight {
@@ -43,7 +52,13 @@ impl InFlight {
         let index = self.flights.iter().position(|flight| flight.id == id)?;
         let flight = self.flights.swap_remove(index);
         self.records -= flight.records;
+        self.settled += 1;
         Some(flight)
+    }
+
+    /// Batches that have come back since the start.
+    pub fn settled(&self) -> u64 {
+        self.settled
     }
 
     pub fn batches(&self) -> u32 {

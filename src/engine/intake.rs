@@ -26,6 +26,7 @@ impl Engine {
             // A partition that comes back without having been revoked (an adapter's slip) must not leave old records.
             self.abandon_partition(assignment.id, "reassigned", out);
             self.partitions.assign(assignment, lane);
+            self.control.add_route(lane.0, &assignment.topic);
         }
         let assigned = u32::try_from(assignments.len()).unwrap_or(u32::MAX);
         out.fact(Fact::PartitionsMoved { assigned: assignments.to_vec(), revoked: Vec::new(), lost: false });
@@ -69,6 +70,7 @@ impl Engine {
             }
         }
         record.notes.admitted_at = now.mono;
+        self.note_arrival(now, &record);
         record.notes.order = OrderLocks::mark(self.settings.ordering, &record);
         match admission::judge(&self.settings, now.wall, &record) {
             Verdict::Admit => self.enqueue(record, out),
@@ -152,7 +154,7 @@ impl Engine {
 
     /// Keeps an emptied list for the next batch.
     pub(super) fn keep_spare(&mut self, list: Vec<Record>) {
-        if self.spare.len() < 2 * self.settings.concurrency as usize {
+        if self.spare.len() < 2 * self.settings.most().0 as usize {
             self.spare.push(list);
         }
     }

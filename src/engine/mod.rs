@@ -18,6 +18,7 @@ mod dispatch;
 mod dispose;
 pub mod event;
 pub mod fact;
+mod fill;
 mod gate;
 mod in_flight;
 mod intake;
@@ -31,14 +32,12 @@ pub mod retry;
 pub mod settings;
 mod settle;
 pub mod snapshot;
+mod steer;
 mod watchdog;
 mod worker_health;
 
 use crate::{
-    control::{
-        Policies,
-        learned::{Learned, VERSION},
-    },
+    control::{Ceilings, Control, Policies, dials::Values},
     engine::{
         assignment::Partitions,
         commit::Commits,
@@ -46,6 +45,7 @@ use crate::{
         dead_letter::{LetterBudget, Outbox},
         event::{Action, Command, Event},
         fact::Fact,
+        fill::View,
         gate::Gate,
         in_flight::InFlight,
         observe::Starving,
@@ -97,6 +97,14 @@ pub struct Engine {
     /// Revokes whose in-flight work is waited for; one, or a few when the group is in turmoil.
     revokes: Vec<Revoke>,
     drain: Option<Drain>,
+    control: Control,
+    /// The thresholds in force: control's with `ADAPTIVE=on`, the flags' otherwise.
+    values: Values,
+    ticked_at: Instant,
+    /// The gate has opened, and no record has come yet.
+    opened_at: Option<Instant>,
+    /// What may go into the batch being filled, and where it stands in its lane. Kept to be filled again.
+    view: View,
     /// What the worker takes in one request: `BATCH_MAX_BYTES`, or less once it answered 413.
     batch_bytes_max: u64,
     /// The queue is not swept for expired records before this.
@@ -115,8 +123,20 @@ impl Engine {
     }
 
     /// With other policies than the product's, to compare it with.
-    pub fn with_policies(settings: EngineSettings, _policies: Policies) -> Self {
+    pub fn with_policies(settings: EngineSettings, policies: Policies) -> Self {
+        let ceilings = Ceilings {
+            queue_records: settings.queue_records_max,
+            queue_bytes: settings.queue_bytes_max,
+            timeout: settings.inference_timeout,
+            hard_after: settings.pause_hard_after,
+        };
+        let control = Control::new(&settings.control, policies, ceilings);
         Self {
+            values: if control.is_on() { control.values() } else { settings.values() },
+            control,
+            ticked_at: Instant::ZERO,
+            opened_at: None,
+            view: View::default(),
             retry_budget: RetryBudget::new(settings.retry.budget_pct),
             letter_budget: LetterBudget::new(settings.dead_letter_max_pct),
             batch_bytes_max: settings.batch_bytes_max,
@@ -166,22 +186,16 @@ impl Engine {
         // Giving back comes before sending: it frees what others wait for.
         self.advance_revokes(now, out);
         self.advance_drain(now, out);
+        self.steer(now, out);
         self.dispatch(now, out);
+        // The level may have been reached just now, and a higher one be next.
+        if self.steer(now, out) {
+            self.dispatch(now, out);
+        }
         self.commit(now, out);
         self.move_gate(now, out);
         self.grant(out);
         self.starving.look(self.who_starves(now.mono));
-    }
-
-    /// What is worth keeping over a restart.
-    pub fn learned(&self, now: Now) -> Learned {
-        Learned { version: VERSION, saved_at_ms: now.wall.0, ..Learned::default() }
-    }
-
-    /// Takes up what an earlier run has learnt, before the first record. Whether it could be used is said in the
-    /// snapshot and by a fact.
-    pub fn recall(&mut self, now: Now, learned: &Learned) {
-        if !learned.is_fresh(now.wall.0) {}
     }
 
     /// When to be stepped with [`Event::Wake`] if nothing happens before.
@@ -191,7 +205,8 @@ impl Engine {
         let each = [
             sweep,
             commit,
-            self.gate.next_wake(&self.settings),
+            self.gate.next_wake(&self.values),
+            self.control.next_tick(self.ticked_at, self.in_flight.batches()),
             self.dispatch_wake(now),
             self.letters_wake(),
             self.release_wake(now),

@@ -1,12 +1,13 @@
 //! Looking at the engine from outside: the snapshot, and who waited for whom.
 
 use crate::{
+    control::dials::Values,
     engine::{
         Engine,
         assignment::{self, Partition},
         snapshot::{
-            CommitState, ControlState, DeadLetterState, GateState, InFlightState, Knobs, NotReady, PartitionState,
-            Phase, QueueState, RetryState, ShedState, Snapshot, Starvation, WorkerState,
+            CommitState, DeadLetterState, GateState, InFlightState, Knobs, NotReady, PartitionState, Phase, QueueState,
+            RetryState, Snapshot, Starvation, WorkerState,
         },
     },
     time::{Instant, Now},
@@ -50,7 +51,7 @@ impl Starving {
 impl Engine {
     pub(super) fn who_starves(&self, now: Instant) -> Option<Who> {
         let room =
-            self.drain.is_none() && self.in_flight.batches() < self.worker.concurrency(now, self.settings.concurrency);
+            self.drain.is_none() && self.in_flight.batches() < self.worker.concurrency(now, self.values.concurrency);
         let idle = room && self.queue.records() == 0 && self.retries.records() == 0;
         idle.then_some(if self.starving.behind { Who::Worker } else { Who::Source })
     }
@@ -84,7 +85,7 @@ impl Engine {
             },
             in_flight: InFlightState {
                 batches: self.in_flight.batches(),
-                batches_max: self.settings.concurrency,
+                batches_max: self.values.concurrency,
                 records: self.in_flight.records(),
                 oldest_age_ms: age_ms(self.in_flight.oldest()),
             },
@@ -108,7 +109,7 @@ impl Engine {
                 last_applied_age_ms: self.commits.applied_at().map(|at| age_ms(Some(at))),
                 last_error: self.commits.last_error().map(Into::into),
             },
-            knobs: self.knobs(),
+            knobs: self.knobs(&self.values),
             control: self.control_state(now),
             backlog_records: partitions.iter().filter_map(|p| p.lag).map(|lag| lag.max(0) as u64).sum(),
             starvation: Starvation {
@@ -141,29 +142,15 @@ impl Engine {
         each.into_iter().flatten().collect()
     }
 
-    fn control_state(&self, _now: Now) -> ControlState {
-        let control = &self.settings.control;
-        ControlState {
-            adaptive: control.adaptive,
-            ttl_mode: control.ttl_mode,
-            queue_order: control.queue_order,
-            wanted: self.knobs(),
-            decisions_made: 0,
-            decisions: Vec::new(),
-            routes: Vec::new(),
-            shed: ShedState::default(),
-            worker_capacity: None,
-        }
-    }
-
-    fn knobs(&self) -> Knobs {
+    pub(super) fn knobs(&self, values: &Values) -> Knobs {
         Knobs {
-            concurrency: self.settings.concurrency,
-            batch_records_max: self.settings.batch_records_max,
+            concurrency: values.concurrency,
+            batch_records_max: values.batch_records,
             batch_bytes_max: self.batch_bytes_max,
-            linger_ms: self.settings.linger.as_secs_f64() * 1000.0,
-            pause_threshold_pct: self.settings.pause_threshold_pct,
-            resume_threshold_pct: self.settings.resume_threshold_pct,
+            linger_ms: values.linger.as_secs_f64() * 1000.0,
+            pause_threshold_pct: values.pause_pct,
+            resume_threshold_pct: values.resume_pct,
+            pause_hard_after_ms: values.hard_after.as_secs_f64() * 1000.0,
         }
     }
 }

@@ -24,7 +24,7 @@ impl Engine {
 
     pub(super) fn move_gate(&mut self, now: Now, out: &mut Effects) {
         let pct = self.fill_pct();
-        while let Some(moved) = self.gate.observe(now.mono, &self.settings, pct) {
+        while let Some(moved) = self.gate.observe(now.mono, &self.values, pct) {
             let (depth, bytes) = (self.queue.records(), self.queue.bytes());
             let fact = |stage, shut_for| gate::fact(stage, depth, bytes, pct, shut_for);
             let partitions = self.partitions.active().map(|(id, _)| id).collect();
@@ -34,10 +34,12 @@ impl Engine {
                 }
                 Move::Harden => {
                     out.fact(Fact::Paused(GateFact { partitions, ..fact(GateStage::Hard, Duration::ZERO) }));
+                    self.control.hardened(now.mono);
                     self.reconcile_pauses(out);
                 }
                 Move::Open(stage, shut_for) => {
                     out.fact(Fact::Resumed(GateFact { partitions, ..fact(stage, shut_for) }));
+                    self.opened_at = Some(now.mono);
                     self.reconcile_pauses(out);
                 }
             }

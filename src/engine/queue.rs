@@ -30,8 +30,8 @@ pub struct Lane {
     pub bytes: u64,
     /// Never later than the earliest deadline in the lane; exact after [`Queue::sweep`].
     earliest: Option<UnixMillis>,
-    /// Where the last search found every record blocked by its order: `(locks freed, lane length)`.
-    pub blocked_at: Option<(u64, usize)>,
+    /// Where the last search found nothing that can go now: `(locks freed, batches settled, lane length)`.
+    pub stuck_at: Option<(u64, u64, usize)>,
 }
 
 impl Queue {
@@ -40,7 +40,7 @@ impl Queue {
         let found = self.lanes.iter().position(|lane| lane.topic == *topic);
         LaneId(found.unwrap_or_else(|| {
             let topic = Arc::clone(topic);
-            self.lanes.push(Lane { topic, records: VecDeque::new(), bytes: 0, earliest: None, blocked_at: None });
+            self.lanes.push(Lane { topic, records: VecDeque::new(), bytes: 0, earliest: None, stuck_at: None });
             self.lanes.len() - 1
         }))
     }
@@ -83,6 +83,31 @@ impl Queue {
         }
     }
 
+    /// Takes the records at these places of a lane, in ascending order, and hands each over with its index in
+    /// `places`. What stays keeps its order. `kept` is lent for the work.
+    pub fn pick(&mut self, lane: LaneId, places: &[u32], kept: &mut Vec<Record>, mut with: impl FnMut(usize, Record)) {
+        let Some(lane) = self.lanes.get_mut(lane.0) else { return };
+        let Some(last) = places.last() else { return };
+        let mut next = 0;
+        for place in 0..=*last {
+            let Some(record) = lane.records.pop_front() else { break };
+            if places.get(next) != Some(&place) {
+                kept.push(record);
+                continue;
+            }
+            let charge = record.charge();
+            lane.bytes -= charge;
+            self.bytes -= charge;
+            self.records -= 1;
+            with(next, record);
+            next += 1;
+        }
+        while let Some(record) = kept.pop() {
+            lane.records.push_front(record);
+        }
+        lane.earliest = lane.records.iter().filter_map(|record| record.notes.deadline).min();
+    }
+
     /// Removes every record that `take` wants, in order, and hands it over.
     pub fn extract(&mut self, mut take: impl FnMut(&Record) -> bool, mut with: impl FnMut(LaneId, Record)) {
         for (index, lane) in self.lanes.iter_mut().enumerate() {
@@ -99,7 +124,7 @@ impl Queue {
                     lane.records.push_back(record);
                 }
             }
-            lane.blocked_at = None;
+            lane.stuck_at = None;
         }
     }
 

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use crate::control::settings::ControlSettings;
+use crate::control::{
+    dials::Values,
+    settings::{Adaptive, ControlSettings},
+};
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct EngineSettings {
@@ -93,6 +96,28 @@ pub enum TombstonePolicy {
     Poison,
 }
 
+impl EngineSettings {
+    /// The thresholds as the flags say them.
+    pub fn values(&self) -> Values {
+        Values {
+            concurrency: self.concurrency,
+            batch_records: self.batch_records_max,
+            linger: self.linger,
+            pause_pct: self.pause_threshold_pct,
+            resume_pct: self.resume_threshold_pct,
+            hard_after: self.pause_hard_after,
+        }
+    }
+
+    /// The most batches that may ever be in flight, and the most records in one.
+    pub fn most(&self) -> (u32, u32) {
+        match self.control.adaptive {
+            Adaptive::On => (self.control.concurrency.max, self.control.batch_records.max),
+            Adaptive::Off | Adaptive::Shadow => (self.concurrency, self.batch_records_max),
+        }
+    }
+}
+
 /// The compiled defaults; a test of the table of flags holds the two together.
 impl Default for EngineSettings {
     fn default() -> Self {
@@ -133,7 +158,6 @@ impl Default for EngineSettings {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::control::settings::Adaptive;
 
     /// The defaults taken literally, with a dead-letter topic.
     pub(crate) fn settings() -> EngineSettings {

@@ -48,25 +48,26 @@ struct Call {
 
 impl Engine {
     pub(super) fn on_settled(&mut self, now: Now, settled: Settled, out: &mut Effects) {
-        let Settled { batch, answer, took, status, detail, told: _ } = settled;
-        let Some(Flight { since, suspicion, budgeted, behind, records: sent, .. }) = self.in_flight.take(batch.id)
-        else {
+        let Settled { batch, answer, took, status, detail, told } = settled;
+        let Some(flight) = self.in_flight.take(batch.id) else {
             out.fact(Fact::Stale { what: "batch" });
             return;
         };
         out.fact(Fact::BatchSettled {
             batch: batch.id,
             topic: batch.topic.clone(),
-            records: sent,
+            records: flight.records,
             answer: answer.name(),
             status,
             took,
             detail: detail.clone(),
         });
+        let lane = self.queue.lane_id(&batch.topic);
+        self.note_sample(now, lane, &flight, &batch.records, &answer, told, out);
+        let Flight { since, suspicion, budgeted, behind, records: sent, .. } = flight;
         if budgeted && answer == Answer::Done {
             self.retry_budget.on_success();
         }
-        let lane = self.queue.lane_id(&batch.topic);
         self.note_health(now, &answer, since, detail.as_deref(), out);
         let mut records = batch.records;
         let bytes = records.iter().map(Record::charge).sum();
@@ -98,7 +99,8 @@ impl Engine {
                 return;
             }
         };
-        let hold = self.worker.on_trouble(now, &self.settings.retry, sent, trouble, retry_after, detail);
+        let check_back = self.control.check_back();
+        let hold = self.worker.on_trouble(now, &self.settings.retry, sent, trouble, retry_after, detail, check_back);
         if let Some(hold) = hold {
             out.fact(Fact::WorkerHeld { cause: trouble.name(), hold, detail: detail.map(Into::into) });
         }
@@ -132,10 +134,17 @@ impl Engine {
     }
 
     fn complete(&mut self, now: Now, lane: LaneId, records: &[Record], out: &mut Effects) {
-        let mut late = 0;
+        let (mut late, mut foretold, mut in_time) = (0, 0, 0);
         for record in records {
-            late += u32::from(is_expired(record.notes.deadline, now.wall));
+            let is_late = is_expired(record.notes.deadline, now.wall);
+            late += u32::from(is_late);
+            foretold += u32::from(record.notes.foretold_late);
+            in_time += u32::from(record.notes.foretold_late && !is_late);
             self.finish(now, record, out);
+        }
+        if foretold > 0 {
+            self.control.shed_mut().checked(foretold, in_time);
+            out.fact(Fact::ForetoldLate { records: foretold, in_time });
         }
         if let Some((lane, count)) = self.queue.lane(lane).zip(u32::try_from(records.len()).ok().filter(|n| *n > 0)) {
             out.fact(Fact::Completed { topic: lane.topic.clone(), records: count, late });

@@ -124,6 +124,7 @@ pub struct Knobs {
     pub linger_ms: f64,
     pub pause_threshold_pct: f64,
     pub resume_threshold_pct: f64,
+    pub pause_hard_after_ms: f64,
 }
 
 /// What control knows and has decided lately.

@@ -53,7 +53,8 @@ struct Hold {
 }
 
 impl WorkerHealth {
-    /// A batch sent at `sent` came back with trouble. The new hold, when it is one.
+    /// A batch sent at `sent` came back with trouble. The new hold, when it is one. `check_back` is the first wait, when
+    /// more is known than that it should be short.
     pub fn on_trouble(
         &mut self,
         now: Now,
@@ -62,6 +63,7 @@ impl WorkerHealth {
         trouble: Trouble,
         retry_after: Option<Duration>,
         detail: Option<&str>,
+        check_back: Option<Duration>,
     ) -> Option<Duration> {
         let failures = match self.hold {
             // Several batches were out when the first came back: one trouble, not many.
@@ -72,7 +74,10 @@ impl WorkerHealth {
                 1
             }
         };
-        let (min, max) = trouble.bounds();
+        let (mut min, max) = trouble.bounds();
+        if trouble != Trouble::Misconfigured {
+            min = check_back.unwrap_or(min);
+        }
         let own = RetrySettings { backoff_min: min, backoff_max: max, ..settings.clone() };
         // Half fixed, half jitter: a probe must not come back at once by an unlucky draw.
         let ceiling = backoff(&own, failures, u32::MAX);
@@ -142,11 +147,11 @@ mod tests {
         let mut health = WorkerHealth::default();
         let sent = Instant::from_millis(5);
         assert_eq!(
-            health.on_trouble(now(10), &settings, sent, Trouble::Busy, None, None),
+            health.on_trouble(now(10), &settings, sent, Trouble::Busy, None, None, None),
             Some(Duration::from_millis(100))
         );
         assert_eq!(
-            health.on_trouble(now(11), &settings, sent, Trouble::Busy, None, None),
+            health.on_trouble(now(11), &settings, sent, Trouble::Busy, None, None, None),
             None,
             "sent before the hold"
         );
@@ -154,7 +159,7 @@ mod tests {
         assert_eq!(health.concurrency(Instant::from_millis(110), 8), 1);
         let probe = Instant::from_millis(110);
         assert_eq!(
-            health.on_trouble(now(120), &settings, probe, Trouble::Busy, None, None),
+            health.on_trouble(now(120), &settings, probe, Trouble::Busy, None, None, None),
             Some(Duration::from_millis(200))
         );
         assert_eq!(health.on_taken(Instant::from_millis(400)), Some(Duration::from_millis(390)));
@@ -166,7 +171,7 @@ mod tests {
         let settings = settings().retry;
         let mut health = WorkerHealth::default();
         let hour = Some(Duration::from_secs(3600));
-        let hold = health.on_trouble(now(1), &settings, Instant::ZERO, Trouble::Busy, hour, None);
+        let hold = health.on_trouble(now(1), &settings, Instant::ZERO, Trouble::Busy, hour, None, None);
         assert_eq!(hold, Some(Duration::from_secs(30)));
     }
 
@@ -177,7 +182,7 @@ mod tests {
         let (mut at, mut probes) = (0, 0);
         while at < 12_000 {
             let lowest = Now { jitter: 0, ..now(at) };
-            let hold = health.on_trouble(lowest, &settings, lowest.mono, Trouble::Busy, None, None).unwrap();
+            let hold = health.on_trouble(lowest, &settings, lowest.mono, Trouble::Busy, None, None, None).unwrap();
             at += hold.as_millis() as u64;
             probes += 1;
         }

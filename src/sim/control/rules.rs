@@ -54,7 +54,8 @@ impl BestRate {
 
 impl BatchRule for BestRate {
     fn choose(&mut self, _: Instant, waiting: &[Waiting]) -> Choice {
-        let bounds = Bounds { records_max: BATCH_MAX, bytes_max: u64::MAX, guard_s: 0.0, skips: true, worker_is_idle: false };
+        let bounds =
+            Bounds { records_max: BATCH_MAX, bytes_max: u64::MAX, guard_s: 0.0, skips: true, worker_is_idle: false };
         let plan = if self.newest_first {
             self.reversed.clear();
             self.reversed.extend(waiting.iter().rev());

@@ -1,0 +1,202 @@
+//! Between the engine and control: what control is told, when it is asked, and what becomes of its decisions.
+
+use std::time::Duration;
+
+use crate::{
+    control::{
+        learned::Learned,
+        limit::Condition,
+        sample::{BatchSample, Outcome},
+    },
+    engine::{
+        Effects, Engine,
+        event::{Answer, Told, Verdict},
+        fact::Fact,
+        in_flight::Flight,
+        queue::{Lane, LaneId},
+        snapshot::{ControlState, DecisionState, RouteState, ShedState},
+        worker_health::Trouble,
+    },
+    record::Record,
+    time::{Instant, Now},
+};
+
+/// Taken off every deadline: the way to the worker and back, and a clock that counts whole milliseconds.
+pub(super) const GUARD: Duration = Duration::from_millis(2);
+
+impl Engine {
+    /// Asks control, tells its decisions, and applies them where they count. Whether a threshold moved.
+    pub(super) fn steer(&mut self, now: Now, out: &mut Effects) -> bool {
+        if self.control.is_off() {
+            return false;
+        }
+        self.ticked_at = now.mono;
+        self.control.tick(now.mono, self.in_flight.batches(), self.condition());
+        let (applied, moved) = (self.control.is_on(), self.control.dials().has_news());
+        for decision in self.control.dials_mut().news() {
+            out.fact(Fact::KnobMoved { decision, applied });
+        }
+        if applied && moved {
+            self.values = self.control.values();
+        }
+        applied && moved
+    }
+
+    /// What the law may conclude from how things stand.
+    fn condition(&self) -> Condition {
+        match self.worker.trouble() {
+            Some(Trouble::Away | Trouble::Misconfigured) => return Condition::Away,
+            Some(Trouble::Busy) => return Condition::Disturbed,
+            None => {}
+        }
+        if self.drain.is_some() || !self.revokes.is_empty() {
+            return Condition::Disturbed;
+        }
+        let full = self.in_flight.batches() >= self.values.concurrency;
+        let waits = self.queue.records() > 0 || self.retries.records() > 0;
+        if full && waits { Condition::Open } else { Condition::Idle }
+    }
+
+    /// Whether the worker has so much room that waiting for a fuller batch gains nothing.
+    pub(super) fn has_room_to_spare(&self, now: Instant) -> bool {
+        let limit = self.worker.concurrency(now, self.values.concurrency);
+        self.control.is_on() && 2 * self.in_flight.batches() < limit
+    }
+
+    /// When a batch has to go for the earliest deadline in it, if that is before the linger is over.
+    pub(super) fn last_call(&self, now: Now, id: LaneId, lane: &Lane, linger_end: Instant) -> Option<Instant> {
+        let deadline = now.mono_at(lane.earliest_deadline()?);
+        if !self.control.is_on() {
+            // That the linger would cost it is all that is known.
+            return (deadline < linger_end).then_some(now.mono);
+        }
+        let records = u32::try_from(lane.records.len()).unwrap_or(u32::MAX).min(self.values.batch_records);
+        let needs = Duration::try_from_secs_f64(self.control.needs(id.0, records)).unwrap_or_default();
+        let call = deadline.before(needs + GUARD).max(now.mono);
+        (call < linger_end).then_some(call)
+    }
+
+    pub(super) fn note_arrival(&mut self, now: Now, record: &Record) {
+        if self.control.is_off() {
+            return;
+        }
+        let Some(lane) = self.partitions.get(record.partition).map(|partition| partition.lane) else { return };
+        let slack = record.notes.deadline.map(|deadline| now.wall.until(deadline));
+        self.control.arrived(now.mono, lane.0, slack);
+        if let Some(opened_at) = self.opened_at.take() {
+            self.control.refilled(lane.0, now.mono.since(opened_at));
+        }
+    }
+
+    /// A batch has come back: what it teaches.
+    pub(super) fn note_sample(
+        &mut self,
+        now: Now,
+        lane: LaneId,
+        flight: &Flight,
+        records: &[Record],
+        answer: &Answer,
+        told: Told,
+        out: &mut Effects,
+    ) {
+        if self.control.is_off() {
+            return;
+        }
+        let Some(outcome) = outcome(now, flight, answer) else { return };
+        let late = |record: &&Record| record.notes.deadline.is_some_and(|deadline| now.wall > deadline);
+        let sample = BatchSample {
+            sent_at: flight.since,
+            settled_at: now.mono,
+            records: flight.records,
+            bytes: records.iter().map(Record::charge).sum(),
+            in_flight: flight.in_flight,
+            worked: told.worked,
+            outcome,
+        };
+        let late = u32::try_from(records.iter().filter(late).count()).unwrap_or(u32::MAX);
+        if self.control.told(now.mono, told.capacity, told.model) {
+            out.fact(Fact::ModelChanged);
+        }
+        self.control.settled(lane.0, &sample, late);
+    }
+
+    /// What is worth keeping over a restart.
+    pub fn learned(&self, now: Now) -> Learned {
+        self.control.learned(now.wall.0)
+    }
+
+    /// Takes up what an earlier run has learnt, before the first event. False when it is of no use: too old, of
+    /// another form, or nothing is tuned.
+    pub fn recall(&mut self, now: Now, learned: &Learned) -> bool {
+        self.control.recall(now.mono, now.wall.0, learned)
+    }
+
+    pub(super) fn control_state(&self, now: Now) -> ControlState {
+        let (settings, dials) = (self.control.settings(), self.control.dials());
+        let decisions = dials.decisions();
+        let tally = self.control.shed().tally();
+        let most = self.control.values().batch_records;
+        let ms = |seconds: f64| 1e3 * seconds;
+        ControlState {
+            adaptive: settings.adaptive,
+            ttl_mode: settings.ttl_mode,
+            queue_order: settings.queue_order,
+            wanted: self.knobs(&if self.control.is_off() { self.values } else { self.control.values() }),
+            decisions_made: decisions.made(),
+            decisions: decisions
+                .newest()
+                .map(|decision| DecisionState {
+                    age_ms: now.mono.since(decision.at).as_millis() as u64,
+                    knob: decision.knob,
+                    from: decision.from(),
+                    to: decision.to(),
+                    reason: decision.reason,
+                })
+                .collect(),
+            routes: self
+                .control
+                .routes()
+                .iter()
+                .map(|route| RouteState {
+                    topic: route.topic().to_owned(),
+                    samples: route.known.batch_time.samples(),
+                    batch_of_one_ms: ms(route.known.batch_time.seconds_of(1)),
+                    batch_of_most_ms: ms(route.known.batch_time.seconds_of(most)),
+                    spread: route.known.batch_time.spread(),
+                    arrivals_per_s: route.known.arrivals.slow(),
+                    completions_per_s: route.known.completions.slow(),
+                    refill_gap_ms: route.known.refill_gap.get().map(ms),
+                    slack_ms: route.known.slack.get().map(ms),
+                    lost_pct: 100.0 * route.known.lost(),
+                    newest_first: route.is_newest_first(),
+                })
+                .collect(),
+            shed: ShedState {
+                hopeless: tally.given_up,
+                checked: tally.checked,
+                checked_in_time: tally.checked_in_time,
+                capped: tally.capped,
+            },
+            worker_capacity: self.control.capacity(),
+        }
+    }
+}
+
+/// How a batch came back, as far as control cares. `None` when nothing was sent.
+fn outcome(now: Now, flight: &Flight, answer: &Answer) -> Option<Outcome> {
+    Some(match answer {
+        Answer::NotSent => return None,
+        Answer::Each(verdicts) if verdicts.iter().all(|verdict| *verdict == Verdict::Undecodable) => return None,
+        Answer::Done | Answer::Each(_) => Outcome::Answered,
+        Answer::Busy { .. } => Outcome::Busy,
+        Answer::Away | Answer::Misconfigured => Outcome::Away,
+        Answer::Failed if now.mono.since(flight.since) >= flight.timeout => {
+            if flight.by_deadline {
+                Outcome::CutShort
+            } else {
+                Outcome::TimedOut
+            }
+        }
+        Answer::Failed | Answer::Refused | Answer::TooLarge => Outcome::Failed,
+    })
+}
