@@ -10,6 +10,7 @@ use std::{
 };
 
 use sluicegate::{
+    control::settings::ControlSettings,
     engine::{
         event::{
             Answer, Assignment, Batch, Command, CommitOutcome, CommitResult, DeadLetter, DeadLettered, Event, Settled,
@@ -117,11 +118,12 @@ fn rig(events: Vec<SourceEvent>, takes: Duration) -> Rig {
     let source = Script { events: events.into(), ..Script::default() };
     let worker = Slow { takes, clock, seen: Arc::default() };
     let observer = Count::default();
+    let settings = EngineSettings { control: ControlSettings::off(), ..EngineSettings::default() };
     Rig {
         commands: Rc::clone(&source.commands),
         completed: Rc::clone(&observer.0),
         seen: Arc::clone(&worker.seen),
-        driver: Driver::new(EngineSettings::default(), clock, source, worker, NoLetters, observer, receiver),
+        driver: Driver::new(settings, clock, source, worker, NoLetters, observer, receiver),
         requests,
     }
 }

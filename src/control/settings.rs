@@ -80,6 +80,11 @@ pub struct ControlSettings {
 impl ControlSettings {
     /// Where a batch size that nobody has set begins: a heavy model must not get a large first batch.
     pub const BATCH_START: u32 = 1;
+
+    /// `ADAPTIVE=off`
+    pub fn off() -> Self {
+        Self { adaptive: Adaptive::Off, ..Self::default() }
+    }
 }
 
 /// The compiled defaults, with everything left to be tuned.

@@ -161,7 +161,7 @@ pub(crate) mod tests {
 
     /// The defaults taken literally, with a dead-letter topic.
     pub(crate) fn settings() -> EngineSettings {
-        let control = ControlSettings { adaptive: Adaptive::Off, ..ControlSettings::default() };
+        let control = ControlSettings::off();
         EngineSettings { poison: PoisonPolicy::DeadLetter, control, ..EngineSettings::default() }
     }
 }

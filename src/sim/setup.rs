@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use crate::{
-    control::settings::{Adaptive, ControlSettings},
+    control::settings::ControlSettings,
     engine::settings::{EngineSettings, PoisonPolicy},
     sim::{fault::Fault, report::Expect, rng::Rng, workload::Workload},
 };
@@ -136,6 +136,6 @@ impl Setup {
 
 /// The compiled defaults of the flags taken literally, with a dead-letter topic.
 fn settings() -> EngineSettings {
-    let control = ControlSettings { adaptive: Adaptive::Off, ..ControlSettings::default() };
+    let control = ControlSettings::off();
     EngineSettings { poison: PoisonPolicy::DeadLetter, control, ..EngineSettings::default() }
 }

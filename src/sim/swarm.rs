@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use crate::{
-    control::settings::{Adaptive, ControlSettings},
+    control::settings::{Adaptive, ControlSettings, QueueOrder, Range, TtlMode},
     engine::settings::{EngineSettings, Ordering, PoisonPolicy, RetrySettings, TombstonePolicy},
     record::PartitionId,
     sim::{
@@ -25,7 +25,8 @@ pub fn draw(seed: u64) -> Setup {
     let topics: Vec<u32> = (0..one_of(rng, &[1, 1, 1, 2, 3])).map(|_| one_of(rng, &[1, 2, 4])).collect();
     let partitions = topics.iter().sum();
     let workload = workload(rng);
-    let settings = settings(rng);
+    let mut settings = settings(rng);
+    settings.control = control(&mut Rng::stream(seed, 101), &settings);
     let faults = faults(rng, &settings, &workload, partitions);
     Setup {
         why: "whatever comes, every promise holds".to_owned(),
@@ -100,7 +101,39 @@ fn settings(rng: &mut Rng) -> EngineSettings {
         commit_interval: (!rng.chance(30)).then_some(Duration::from_millis(one_of(rng, &[50, 1_000, 5_000]))),
         revoke_drain: Duration::from_millis(one_of(rng, &[0, 100, 2_000, 10_000])),
         stall_after: Duration::from_millis(one_of(rng, &[2_000, 30_000])),
-        control: ControlSettings { adaptive: Adaptive::Off, ..ControlSettings::default() },
+        control: ControlSettings::off(),
+    }
+}
+
+/// Off, shadow or on, with every knob pinned to what the settings say or free between bounds around it.
+fn control(rng: &mut Rng, settings: &EngineSettings) -> ControlSettings {
+    let adaptive = one_of(rng, &[0, 1, 2, 2, 2]);
+    let adaptive = [Adaptive::Off, Adaptive::Shadow, Adaptive::On][adaptive];
+    let count = |rng: &mut Rng, value: u32, most: u32| {
+        if rng.chance(300) {
+            return Range::pinned(value);
+        }
+        let (min, max) = (one_of(rng, &[1, 1, value]).min(value), one_of(rng, &[value, most]).max(value));
+        Range::new(one_of(rng, &[min, value]).clamp(min, max), min, max)
+    };
+    let (high, low) = (settings.pause_threshold_pct, settings.resume_threshold_pct);
+    let between = low + 0.5 * (high - low);
+    let percent = |rng: &mut Rng, value: f64, min: f64, max: f64| {
+        if rng.chance(300) { Range::pinned(value) } else { Range::new(value, min.min(value), max.max(value)) }
+    };
+    ControlSettings {
+        adaptive,
+        ttl_mode: if settings.ttl && rng.chance(500) { TtlMode::Predictive } else { TtlMode::Expired },
+        queue_order: match rng.below(3) {
+            0 if settings.ordering == Ordering::None => QueueOrder::Deadline,
+            1 if settings.ordering == Ordering::None => QueueOrder::Auto,
+            _ => QueueOrder::Fifo,
+        },
+        concurrency: count(rng, settings.concurrency, 64),
+        batch_records: count(rng, settings.batch_records_max, 256),
+        linger_ms: count(rng, u32::try_from(settings.linger.as_millis()).unwrap_or(0), 250),
+        pause_pct: percent(rng, high, between.max(low + 1.0).min(high), 95.0),
+        resume_pct: percent(rng, low, 1.0, between.min(high - 1.0).max(low)),
     }
 }
 

@@ -10,6 +10,7 @@ use std::{
 };
 
 use sluicegate::{
+    control::settings::ControlSettings,
     engine::{
         Effects, Engine,
         event::{Action, Answer, Assignment, Batch, Command, CommitOutcome, CommitResult, Event, Settled, Told},
@@ -21,7 +22,7 @@ use sluicegate::{
 };
 
 pub fn settings() -> EngineSettings {
-    let defaults = EngineSettings::default();
+    let defaults = EngineSettings { control: ControlSettings::off(), ..EngineSettings::default() };
     EngineSettings {
         queue_records_max: Some(40),
         queue_bytes_max: 1 << 20,

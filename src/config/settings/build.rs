@@ -12,7 +12,7 @@ use crate::{
         table::*,
         value::{Absent, Values},
     },
-    control::settings::{Adaptive, ControlSettings},
+    control::settings::ControlSettings,
     engine::settings::{EngineSettings, Ordering, PoisonPolicy, RetrySettings, TombstonePolicy},
     kafka::settings::KafkaSettings,
     telemetry::settings::{LogFormat, LogLevel, LogSettings},
@@ -83,7 +83,7 @@ fn engine(values: &Values, pass_through: &PassThrough) -> Result<EngineSettings,
         commit_interval: manual_commit.then_some(commit_interval),
         revoke_drain: drain_timeout(values, pass_through),
         stall_after: values.need(&STALL_AFTER)?,
-        control: ControlSettings { adaptive: Adaptive::Off, ..ControlSettings::default() },
+        control: ControlSettings::off(),
     })
 }
 

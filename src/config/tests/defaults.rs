@@ -7,7 +7,7 @@ use crate::{
         parse::parse,
         table::{self, *},
     },
-    control::settings::{Adaptive, ControlSettings},
+    control::settings::ControlSettings,
     engine::settings::{EngineSettings, Ordering, PoisonPolicy, RetrySettings, TombstonePolicy},
     telemetry::settings::{LogFormat, LogLevel},
     worker::settings::{Target, ValueFormat},
@@ -251,7 +251,7 @@ fn every_flag_reaches_its_setting() {
         commit_interval: Some(ms(1001)),
         revoke_drain: ms(9000),
         stall_after: ms(29_000),
-        control: ControlSettings { adaptive: Adaptive::Off, ..ControlSettings::default() },
+        control: ControlSettings::off(),
     };
     assert_eq!(settings.engine, expected);
 

@@ -1,5 +1,7 @@
 //! Bounds that hold after every step: queue, waiting records, spans, knobs, the gate, and deadlines for giving back.
 
+use std::time::Duration;
+
 use crate::{
     engine::{
         fact::{Gate, GateStage, PauseReason},
@@ -41,9 +43,10 @@ impl Checker {
     /// What waits anywhere in the engine: in the queue, for a retry, behind a batch, for the dead-letter topic.
     fn check_waiting(&mut self, now: Now, snapshot: &Snapshot) {
         let settings = &self.settings;
-        let (concurrency, waiting) = (u64::from(settings.concurrency), self.waiting);
+        let (concurrency, records) = settings.most();
+        let (concurrency, waiting) = (u64::from(concurrency), self.waiting);
         let queue = settings.queue_records_max.map(u64::from);
-        let out = concurrency * u64::from(settings.batch_records_max);
+        let out = concurrency * u64::from(records);
         let bytes_out = concurrency * settings.batch_bytes_max.max(settings.max_record_bytes);
         let window = 2 * u64::from(settings.max_poll_records);
         let few = window + LETTERS_MAX;
@@ -60,20 +63,6 @@ impl Checker {
         self.tally.waiting_peak = self.tally.waiting_peak.max(waiting.records);
     }
 
-    fn check_knobs(&mut self, now: Now, snapshot: &Snapshot) {
-        let (knobs, settings) = (&snapshot.knobs, &self.settings);
-        let same = knobs.concurrency == settings.concurrency
-            && knobs.batch_records_max == settings.batch_records_max
-            && knobs.linger_ms == settings.linger.as_secs_f64() * 1000.0
-            && knobs.pause_threshold_pct == settings.pause_threshold_pct
-            && knobs.resume_threshold_pct == settings.resume_threshold_pct;
-        let cap = knobs.batch_bytes_max;
-        if !same || cap > settings.batch_bytes_max || cap < self.cap_floor {
-            let what = format!("a knob moved: {knobs:?}; the byte cap may be {} at least", self.cap_floor);
-            self.violate(now.mono, Promise::I9, what);
-        }
-    }
-
     fn check_gate(&mut self, now: Now, snapshot: &Snapshot) {
         let (queue, gate) = (&snapshot.queue, &snapshot.gate);
         let records_max = self.settings.queue_records_max;
@@ -83,13 +72,14 @@ impl Checker {
         if shut != self.gate.is_some() {
             self.violate(now.mono, Promise::Gate, "the gate moved without telling");
         }
-        if pct >= self.settings.pause_threshold_pct && !shut {
+        if pct >= snapshot.knobs.pause_threshold_pct && !shut {
             self.violate(now.mono, Promise::Gate, format!("open at {pct} %"));
         }
-        if pct <= self.settings.resume_threshold_pct && shut {
+        if pct <= snapshot.knobs.resume_threshold_pct && shut {
             self.violate(now.mono, Promise::Gate, format!("shut at {pct} %"));
         }
-        let hard_due = self.gate.is_some_and(|since| now.mono >= since + self.settings.pause_hard_after);
+        let soft_for = Duration::from_secs_f64(snapshot.knobs.pause_hard_after_ms / 1e3);
+        let hard_due = self.gate.is_some_and(|since| now.mono >= since + soft_for);
         if hard_due && gate.stage == Some(GateStage::Soft) {
             self.violate(now.mono, Promise::Gate, "still soft after PAUSE_HARD_AFTER");
         }
@@ -99,7 +89,7 @@ impl Checker {
         if gate.reason != PauseReason::QueueFull {
             return;
         }
-        let (high, low) = (self.settings.pause_threshold_pct, self.settings.resume_threshold_pct);
+        let (high, low) = self.told.watermarks();
         let turn = match (shuts, gate.stage) {
             (true, GateStage::Soft) => self.gate.is_none() && gate.pct >= high,
             (true, GateStage::Hard) => self.gate.is_some() && gate.pct > low,

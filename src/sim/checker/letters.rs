@@ -3,10 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::{
+    control::settings::{Adaptive, TtlMode},
     engine::{
         event::{DeadLetter, DeadLettered, Reason},
         settings::{PoisonPolicy, TombstonePolicy},
     },
+    sim::workload::Deadline,
     sim::{
         broker::Broker,
         checker::{
@@ -102,7 +104,16 @@ impl Checker {
         let policy = self.settings.poison;
         let tombstone = self.settings.tombstones == TombstonePolicy::Skip && log.records()[index].tombstone;
         let poison = policy == PoisonPolicy::Skip || (policy == PoisonPolicy::Stop && reason == Reason::Dropped);
-        if !((tombstone && reason == Reason::Tombstone) || (poison && doomed == Some(reason))) {
+        // Only a deadline makes hopeless.
+        let hopeless = self.settings.control.ttl_mode == TtlMode::Predictive
+            && self.settings.control.adaptive == Adaptive::On
+            && self.settings.ttl
+            && matches!(log.records()[index].deadline, Deadline::At(_));
+        let is_due = match reason {
+            Reason::Hopeless => hopeless,
+            _ => (tombstone && reason == Reason::Tombstone) || (poison && doomed == Some(reason)),
+        };
+        if !is_due {
             let what = format!("{} is skipped as {}, seen: {doomed:?}", name(log, offset), reason.code());
             return self.violate(now.mono, Promise::Charge, what);
         }

@@ -10,6 +10,7 @@ mod book;
 mod bounds;
 mod commits;
 mod end;
+mod knobs;
 mod letters;
 mod promise;
 mod records;
@@ -35,7 +36,10 @@ use crate::{
     record::PartitionId,
     sim::{
         broker::{Broker, log::Log},
-        checker::book::{Book, Owned, Waiting},
+        checker::{
+            book::{Book, Owned, Waiting},
+            knobs::Told,
+        },
         report::Tally,
     },
     time::{Instant, Now},
@@ -73,6 +77,7 @@ pub struct Checker {
     drain_until: Option<Instant>,
     /// The smallest the learnt byte cap may be.
     cap_floor: u64,
+    told: Told,
     /// Letters posted and records settled lately.
     posted: VecDeque<Instant>,
     settled: VecDeque<(Instant, u32)>,
@@ -87,6 +92,7 @@ impl Checker {
     pub fn new(settings: &EngineSettings, shutdown: Duration, partitions: usize) -> Self {
         Self {
             cap_floor: settings.batch_bytes_max,
+            told: Told::new(settings),
             settings: settings.clone(),
             shutdown,
             books: (0..partitions).map(|_| Book::default()).collect(),
@@ -177,6 +183,7 @@ impl Checker {
                 self.tally.pauses += u64::from(shuts && gate.stage == GateStage::Soft);
                 self.tally.hard_pauses += u64::from(shuts && gate.stage == GateStage::Hard);
             }
+            Fact::KnobMoved { decision, applied } => self.on_knob(now, decision, *applied),
             Fact::Violation { invariant, what } => {
                 self.violate(now.mono, Promise::Engine, format!("{invariant}: {what}"));
             }

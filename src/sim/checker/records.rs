@@ -8,6 +8,7 @@ use crate::{
         checker::{
             Checker, GRACE, Promise,
             book::{self, End, Entry, Owned, Place},
+            knobs::Told,
             name,
         },
     },
@@ -155,6 +156,7 @@ impl Checker {
 
     /// The process is gone, and everything it knew.
     pub fn process_over(&mut self, broker: &Broker) {
+        self.told = Told::new(&self.settings);
         for id in broker.ids() {
             if let Some(log) = broker.log(id) {
                 self.let_go(id, log);

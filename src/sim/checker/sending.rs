@@ -46,15 +46,15 @@ impl Checker {
         if self.out.insert(batch.id, Out { records, bytes }).is_some() {
             self.violate(now.mono, Promise::I1, format!("two batches are called {}", batch.id.0));
         }
-        if self.out.len() > self.settings.concurrency as usize {
-            let what = format!("{} batches are out, {} may be", self.out.len(), self.settings.concurrency);
+        if self.out.len() > self.told.concurrency as usize {
+            let what = format!("{} batches are out, {} may be", self.out.len(), self.told.concurrency);
             self.violate(now.mono, Promise::I5, what);
         }
         self.tally.in_flight_peak = self.tally.in_flight_peak.max(self.out.len() as u64);
     }
 
     fn check_caps(&mut self, now: Now, batch: &Batch, bytes: u64) {
-        let (records, max) = (batch.records.len(), self.settings.batch_records_max as usize);
+        let (records, max) = (batch.records.len(), self.told.batch_records as usize);
         if records == 0 || records > max {
             self.violate(now.mono, Promise::I5, format!("a batch has {records} records, {max} at most"));
         }
