@@ -94,6 +94,11 @@ impl Values {
         self.given.contains_key(flag.name)
     }
 
+    /// Whether somebody has said it: any layer but the presets.
+    pub fn is_chosen(&self, flag: &Flag) -> bool {
+        self.given.get(flag.name).is_some_and(|given| !given.origin.is_default())
+    }
+
     /// Whether the text given is a value.
     pub fn is_valid(&self, flag: &Flag) -> bool {
         self.parsed.contains_key(flag.name)

@@ -1,6 +1,7 @@
 //! Rules over more than one value, or over what a value means. Each is silent when a value it needs is unfit for use:
 //! that problem is reported already.
 
+mod control;
 mod kafka;
 mod queue;
 mod timing;
@@ -20,6 +21,7 @@ pub(crate) struct Review<'a> {
 /// Every rule.
 pub(crate) fn check(mut review: Review<'_>) {
     queue::check(&mut review);
+    control::check(&mut review);
     timing::check(&mut review);
     kafka::check(&mut review);
     worker::check(&mut review);

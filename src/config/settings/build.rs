@@ -12,7 +12,6 @@ use crate::{
         table::*,
         value::{Absent, Values},
     },
-    control::settings::ControlSettings,
     engine::settings::{EngineSettings, Ordering, PoisonPolicy, RetrySettings, TombstonePolicy},
     kafka::settings::KafkaSettings,
     telemetry::settings::{LogFormat, LogLevel, LogSettings},
@@ -33,6 +32,7 @@ pub(crate) fn build(values: &Values, pass_through: &PassThrough) -> Result<Setti
             // The table lists the same words; a word it has and the log has not would be a slip of ours.
             level: LogLevel::parse(values.need(&LOG_LEVEL)?).unwrap_or(LogLevel::Info),
         },
+        state_dir: values.get(&STATE_DIR),
         shutdown_timeout: values.need(&SHUTDOWN_TIMEOUT)?,
     })
 }
@@ -83,7 +83,7 @@ fn engine(values: &Values, pass_through: &PassThrough) -> Result<EngineSettings,
         commit_interval: manual_commit.then_some(commit_interval),
         revoke_drain: drain_timeout(values, pass_through),
         stall_after: values.need(&STALL_AFTER)?,
-        control: ControlSettings::off(),
+        control: super::control::build(values)?,
     })
 }
 

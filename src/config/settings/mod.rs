@@ -1,10 +1,11 @@
 //! The settings the rest of the process is built from. Only a set without problems becomes one.
 
 mod build;
+mod control;
 
 pub(crate) use build::build;
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use crate::{
     admin::settings::AdminSettings, engine::settings::EngineSettings, kafka::settings::KafkaSettings,
@@ -19,6 +20,8 @@ pub struct Settings {
     pub worker: WorkerSettings,
     pub admin: AdminSettings,
     pub log: LogSettings,
+    /// `STATE_DIR`: where what was learnt is kept.
+    pub state_dir: Option<PathBuf>,
     /// Bound on the whole shutdown.
     pub shutdown_timeout: Duration,
 }

@@ -4,13 +4,14 @@
 
 mod batch;
 mod commit;
+mod control;
 mod failure;
 mod kafka;
 mod queue;
 mod watch;
 mod worker;
 
-pub use self::{batch::*, commit::*, failure::*, kafka::*, queue::*, watch::*, worker::*};
+pub use self::{batch::*, commit::*, control::*, failure::*, kafka::*, queue::*, watch::*, worker::*};
 
 use crate::config::flag::{Flag, Section};
 
@@ -36,6 +37,7 @@ pub const SECTIONS: &[(Section, &[Flag])] = &[
     (Section::Worker, WORKER),
     (Section::Queue, QUEUE),
     (Section::Batch, BATCH),
+    (Section::Control, CONTROL),
     (Section::Failure, FAILURE),
     (Section::Commit, COMMIT),
     (Section::Watch, WATCH),

@@ -16,9 +16,9 @@ section! {
     MAX_POLL_RECORDS: Kind::int(1, 100_000, "records"), Value("64"),
         "records taken by one poll, at most";
     PAUSE_THRESHOLD_PCT: Kind::percent(1.0, 100.0), Value("80"),
-        "high watermark: the gate shuts when records or bytes reach this share of their bound";
+        "high watermark: the gate shuts when records or bytes reach this share of their bound; tuned when left alone";
     RESUME_THRESHOLD_PCT: Kind::percent(1.0, 100.0), Value("50"),
-        "low watermark: the gate opens when records and bytes are both at or below it";
+        "low watermark: the gate opens when records and bytes are both at or below it; tuned when left alone";
     PAUSE_HARD_AFTER_MS: Kind::millis(0, 3_600_000), Value("5000"),
         "a gate shut for this long also pauses the partitions in the client, which frees the prefetch; 0 is at once";
     MAX_RECORD_BYTES: Kind::size(128, 1 << 30), Value("1MiB"),

@@ -7,7 +7,7 @@ use crate::{
         parse::parse,
         table::{self, *},
     },
-    control::settings::ControlSettings,
+    control::settings::{Adaptive, ControlSettings, QueueOrder, Range, TtlMode},
     engine::settings::{EngineSettings, Ordering, PoisonPolicy, RetrySettings, TombstonePolicy},
     telemetry::settings::{LogFormat, LogLevel},
     worker::settings::{Target, ValueFormat},
@@ -179,6 +179,18 @@ const OTHER: &[(&Flag, &str)] = &[
     (&BATCH_TIMEOUT_MS, "26"),
     (&QUEUE_WORKERS, "3"),
     (&ORDERING, "key"),
+    (&ADAPTIVE, "shadow"),
+    (&QUEUE_WORKERS_MIN, "2"),
+    (&QUEUE_WORKERS_MAX, "65"),
+    (&BATCH_SIZE_MIN, "3"),
+    (&BATCH_SIZE_MAX, "255"),
+    (&BATCH_TIMEOUT_MS_MIN, "1"),
+    (&BATCH_TIMEOUT_MS_MAX, "251"),
+    (&PAUSE_THRESHOLD_PCT_MIN, "52"),
+    (&PAUSE_THRESHOLD_PCT_MAX, "96"),
+    (&RESUME_THRESHOLD_PCT_MIN, "11"),
+    (&RESUME_THRESHOLD_PCT_MAX, "79"),
+    (&STATE_DIR, "/var/lib/sluicegate"),
     (&RETRY_MAX_ATTEMPTS, "6"),
     (&RETRY_BACKOFF_MIN, "101ms"),
     (&RETRY_BACKOFF_MAX, "31s"),
@@ -208,6 +220,8 @@ const ELSEWHERE: &[&Flag] = &[
     &KAFKA_OAUTH_TOKEN_FILE,
     &ALLOW_REMOTE_WORKER,
     &WORKER_PROTOCOL,
+    &TTL_MODE,
+    &QUEUE_ORDER,
 ];
 
 #[test]
@@ -251,9 +265,19 @@ fn every_flag_reaches_its_setting() {
         commit_interval: Some(ms(1001)),
         revoke_drain: ms(9000),
         stall_after: ms(29_000),
-        control: ControlSettings::off(),
+        control: ControlSettings {
+            adaptive: Adaptive::Shadow,
+            ttl_mode: TtlMode::Expired,
+            queue_order: QueueOrder::Fifo,
+            concurrency: Range::new(3, 2, 65),
+            batch_records: Range::new(33, 3, 255),
+            linger_ms: Range::new(26, 1, 251),
+            pause_pct: Range::new(81.0, 52.0, 96.0),
+            resume_pct: Range::new(51.0, 11.0, 79.0),
+        },
     };
     assert_eq!(settings.engine, expected);
+    assert_eq!(settings.state_dir.as_deref(), Some(std::path::Path::new("/var/lib/sluicegate")));
 
     let kafka = settings.kafka;
     assert_eq!((kafka.brokers.as_str(), kafka.topics), ("a:1,b:2", vec!["x".to_owned(), "y".to_owned()]));

@@ -1,6 +1,7 @@
 //! The whole of the configuration, layers in and settings or problems out.
 
 mod check;
+mod control;
 mod defaults;
 mod docs;
 mod layers;
