@@ -40,6 +40,9 @@ use crate::{
     time::Instant,
 };
 
+/// How many times what most batches stay within is waited for.
+const PATIENCE: f64 = 2.0;
+
 /// The two laws that can be exchanged: the product's, or one to be compared with.
 #[derive(Debug)]
 pub struct Policies {
@@ -190,6 +193,16 @@ impl Control {
     /// Seconds that most batches of this size stay within.
     pub fn needs(&self, lane: usize, records: u32) -> f64 {
         self.routes.get(lane).map_or(0.0, |route| route.known.pessimistic_of(records))
+    }
+
+    /// What to wait for an answer at least, so that it can be learnt from: for ever before anything is known, and nothing
+    /// where nothing is applied.
+    pub fn usually_within(&self, lane: usize, records: u32) -> Duration {
+        let Some(route) = self.routes.get(lane).filter(|_| self.is_on()) else { return Duration::ZERO };
+        if !route.known.batch_time.is_warm() {
+            return Duration::MAX;
+        }
+        Duration::try_from_secs_f64(PATIENCE * route.known.pessimistic_of(records)).unwrap_or(Duration::MAX)
     }
 
     /// When to ask a worker again that could not take a batch: after most of what a batch takes, so that its place is

@@ -133,7 +133,7 @@ impl Engine {
             }
         }
         let count = u32::try_from(records.len()).unwrap_or(u32::MAX);
-        let timeout = self.timeout(now.wall, &records);
+        let timeout = self.timeout(now.wall, lane, &records);
         let by_deadline = timeout < self.settings.inference_timeout;
         let (since, in_flight) = (now.mono, self.in_flight.batches() + 1);
         self.in_flight.insert(Flight {
@@ -161,8 +161,10 @@ impl Engine {
         out.actions.push(Action::Dispatch(Batch { id, topic, records, not_after, timeout }));
     }
 
-    /// The call's bound: `INFERENCE_TIMEOUT`, or less when every record in it will have expired before.
-    fn timeout(&self, wall: UnixMillis, records: &[Record]) -> Duration {
+    /// The call's bound: `INFERENCE_TIMEOUT`, or less when every record in it will have expired before; but as long as
+    /// it usually takes, where that is being learnt. A worker that finishes what it began is busy until then, whoever
+    /// still waits, and only an answer tells how long it took.
+    fn timeout(&self, wall: UnixMillis, lane: LaneId, records: &[Record]) -> Duration {
         let mut last = wall;
         for record in records {
             match record.notes.deadline {
@@ -170,7 +172,9 @@ impl Engine {
                 None => return self.settings.inference_timeout,
             }
         }
-        self.settings.inference_timeout.min(wall.until(last) + Duration::from_millis(1))
+        let until_expired = wall.until(last) + Duration::from_millis(1);
+        let usual = self.control.usually_within(lane.0, u32::try_from(records.len()).unwrap_or(u32::MAX));
+        self.settings.inference_timeout.min(until_expired.max(usual))
     }
 
     pub(super) fn dispatch_wake(&self, now: Now) -> Option<Instant> {

@@ -15,7 +15,8 @@ use crate::{
         queue::LaneId,
         retry::{Group, Suspicion, backoff, cap_by_deadline},
         settings::Ordering,
-        worker_health::Trouble,
+        steer,
+        worker_health::{Setback, Trouble},
     },
     record::Record,
     time::{Instant, Now},
@@ -63,7 +64,12 @@ impl Engine {
             detail: detail.clone(),
         });
         let lane = self.queue.lane_id(&batch.topic);
-        self.note_sample(now, lane, &flight, &batch.records, &answer, told, out);
+        if !self.control.is_off() {
+            self.note_told(now, told, out);
+            if let Some(sample) = steer::sample(now, &flight, &batch.records, &answer, told.worked) {
+                self.note_sample(now, lane, &batch.records, &sample);
+            }
+        }
         let Flight { since, suspicion, budgeted, behind, records: sent, .. } = flight;
         if budgeted && answer == Answer::Done {
             self.retry_budget.on_success();
@@ -100,8 +106,8 @@ impl Engine {
             }
         };
         let check_back = self.control.check_back();
-        let hold = self.worker.on_trouble(now, &self.settings.retry, sent, trouble, retry_after, detail, check_back);
-        if let Some(hold) = hold {
+        let setback = Setback { sent, trouble, retry_after, detail, check_back };
+        if let Some(hold) = self.worker.on_trouble(now, &self.settings.retry, &setback) {
             out.fact(Fact::WorkerHeld { cause: trouble.name(), hold, detail: detail.map(Into::into) });
         }
     }

@@ -88,36 +88,18 @@ impl Engine {
         }
     }
 
-    /// A batch has come back: what it teaches.
-    pub(super) fn note_sample(
-        &mut self,
-        now: Now,
-        lane: LaneId,
-        flight: &Flight,
-        records: &[Record],
-        answer: &Answer,
-        told: Told,
-        out: &mut Effects,
-    ) {
-        if self.control.is_off() {
-            return;
-        }
-        let Some(outcome) = outcome(now, flight, answer) else { return };
-        let late = |record: &&Record| record.notes.deadline.is_some_and(|deadline| now.wall > deadline);
-        let sample = BatchSample {
-            sent_at: flight.since,
-            settled_at: now.mono,
-            records: flight.records,
-            bytes: records.iter().map(Record::charge).sum(),
-            in_flight: flight.in_flight,
-            worked: told.worked,
-            outcome,
-        };
-        let late = u32::try_from(records.iter().filter(late).count()).unwrap_or(u32::MAX);
+    /// What the worker says of itself. Another model makes everything learnt worthless.
+    pub(super) fn note_told(&mut self, now: Now, told: Told, out: &mut Effects) {
         if self.control.told(now.mono, told.capacity, told.model) {
             out.fact(Fact::ModelChanged);
         }
-        self.control.settled(lane.0, &sample, late);
+    }
+
+    /// A batch has come back: what it teaches.
+    pub(super) fn note_sample(&mut self, now: Now, lane: LaneId, records: &[Record], sample: &BatchSample) {
+        let late = |record: &&Record| record.notes.deadline.is_some_and(|deadline| now.wall > deadline);
+        let late = u32::try_from(records.iter().filter(late).count()).unwrap_or(u32::MAX);
+        self.control.settled(lane.0, sample, late);
     }
 
     /// What is worth keeping over a restart.
@@ -180,6 +162,25 @@ impl Engine {
             worker_capacity: self.control.capacity(),
         }
     }
+}
+
+/// What a batch that came back can teach. `None` when nothing was sent.
+pub(super) fn sample(
+    now: Now,
+    flight: &Flight,
+    records: &[Record],
+    answer: &Answer,
+    worked: Option<Duration>,
+) -> Option<BatchSample> {
+    Some(BatchSample {
+        sent_at: flight.since,
+        settled_at: now.mono,
+        records: flight.records,
+        bytes: records.iter().map(Record::charge).sum(),
+        in_flight: flight.in_flight,
+        worked,
+        outcome: outcome(now, flight, answer)?,
+    })
 }
 
 /// How a batch came back, as far as control cares. `None` when nothing was sent.

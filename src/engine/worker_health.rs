@@ -52,19 +52,23 @@ struct Hold {
     until: Instant,
 }
 
+/// A batch that came back because the worker could not take it.
+#[derive(Debug, Clone, Copy)]
+pub struct Setback<'a> {
+    /// When the batch was sent.
+    pub sent: Instant,
+    pub trouble: Trouble,
+    /// What the worker asked for.
+    pub retry_after: Option<Duration>,
+    pub detail: Option<&'a str>,
+    /// The first wait, when more is known than that it should be short.
+    pub check_back: Option<Duration>,
+}
+
 impl WorkerHealth {
-    /// A batch sent at `sent` came back with trouble. The new hold, when it is one. `check_back` is the first wait, when
-    /// more is known than that it should be short.
-    pub fn on_trouble(
-        &mut self,
-        now: Now,
-        settings: &RetrySettings,
-        sent: Instant,
-        trouble: Trouble,
-        retry_after: Option<Duration>,
-        detail: Option<&str>,
-        check_back: Option<Duration>,
-    ) -> Option<Duration> {
+    /// A batch came back with trouble. The new hold, when it is one.
+    pub fn on_trouble(&mut self, now: Now, settings: &RetrySettings, setback: &Setback<'_>) -> Option<Duration> {
+        let Setback { sent, trouble, retry_after, detail, check_back } = *setback;
         let failures = match self.hold {
             // Several batches were out when the first came back: one trouble, not many.
             Some(hold) if sent <= hold.from && hold.trouble == trouble => return None,
@@ -137,6 +141,10 @@ mod tests {
     use super::*;
     use crate::engine::settings::tests::settings;
 
+    fn busy(sent: Instant) -> Setback<'static> {
+        Setback { sent, trouble: Trouble::Busy, retry_after: None, detail: None, check_back: None }
+    }
+
     fn now(ms: u64) -> Now {
         Now { mono: Instant::from_millis(ms), jitter: u32::MAX, ..Now::default() }
     }
@@ -146,22 +154,12 @@ mod tests {
         let settings = settings().retry;
         let mut health = WorkerHealth::default();
         let sent = Instant::from_millis(5);
-        assert_eq!(
-            health.on_trouble(now(10), &settings, sent, Trouble::Busy, None, None, None),
-            Some(Duration::from_millis(100))
-        );
-        assert_eq!(
-            health.on_trouble(now(11), &settings, sent, Trouble::Busy, None, None, None),
-            None,
-            "sent before the hold"
-        );
+        assert_eq!(health.on_trouble(now(10), &settings, &busy(sent)), Some(Duration::from_millis(100)));
+        assert_eq!(health.on_trouble(now(11), &settings, &busy(sent)), None, "sent before the hold");
         assert_eq!(health.concurrency(Instant::from_millis(109), 8), 0);
         assert_eq!(health.concurrency(Instant::from_millis(110), 8), 1);
         let probe = Instant::from_millis(110);
-        assert_eq!(
-            health.on_trouble(now(120), &settings, probe, Trouble::Busy, None, None, None),
-            Some(Duration::from_millis(200))
-        );
+        assert_eq!(health.on_trouble(now(120), &settings, &busy(probe)), Some(Duration::from_millis(200)));
         assert_eq!(health.on_taken(Instant::from_millis(400)), Some(Duration::from_millis(390)));
         assert_eq!(health.concurrency(Instant::from_millis(400), 8), 8);
     }
@@ -171,7 +169,7 @@ mod tests {
         let settings = settings().retry;
         let mut health = WorkerHealth::default();
         let hour = Some(Duration::from_secs(3600));
-        let hold = health.on_trouble(now(1), &settings, Instant::ZERO, Trouble::Busy, hour, None, None);
+        let hold = health.on_trouble(now(1), &settings, &Setback { retry_after: hour, ..busy(Instant::ZERO) });
         assert_eq!(hold, Some(Duration::from_secs(30)));
     }
 
@@ -182,7 +180,7 @@ mod tests {
         let (mut at, mut probes) = (0, 0);
         while at < 12_000 {
             let lowest = Now { jitter: 0, ..now(at) };
-            let hold = health.on_trouble(lowest, &settings, lowest.mono, Trouble::Busy, None, None, None).unwrap();
+            let hold = health.on_trouble(lowest, &settings, &busy(lowest.mono)).unwrap();
             at += hold.as_millis() as u64;
             probes += 1;
         }
