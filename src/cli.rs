@@ -7,10 +7,13 @@ use std::{ffi::OsString, path::PathBuf};
 
 use clap::{Arg, ArgAction, ArgMatches, value_parser};
 
-use crate::config::{
-    Format, Overrides,
-    flag::{Flag, Preset},
-    table,
+use crate::{
+    config::{
+        Format, Overrides,
+        flag::{Flag, Preset},
+        table,
+    },
+    suite::Wanted,
 };
 
 /// What the user wants.
@@ -36,6 +39,8 @@ pub enum Command {
         /// By name or by file; all of them when `None`.
         scenario: Option<String>,
     },
+    /// Run the trials of control.
+    Suite(Wanted),
     Version,
     /// Print docs/FLAGS.md.
     Flags,
@@ -56,6 +61,13 @@ pub fn parse(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Res
             let format = if json { Format::Json } else { Format::Text };
             Command::PrintConfig { overrides: overrides(&mut matches), format }
         }
+        "simulate" if matches.contains_id("suite") => Command::Suite(Wanted {
+            folder: matches.remove_one("suite").unwrap_or_default(),
+            only: matches.remove_one("only"),
+            seeds: matches.remove_one("seeds").unwrap_or(1),
+            rival_seeds: matches.remove_one("rival-seeds").unwrap_or_default(),
+            html: matches.remove_one("html"),
+        }),
         "simulate" => Command::Simulate {
             seed: matches.remove_one("seed").unwrap_or(1),
             seeds: matches.remove_one("seeds").unwrap_or(1),
@@ -161,6 +173,25 @@ fn simulate() -> clap::Command {
         .arg(seed.help("the first seed"))
         .arg(seeds.help("how many seeds, counted up from the first"))
         .arg(Arg::new("scenario").long("scenario").value_name("NAME").help("one scenario instead of all of them"))
+        .args(suite())
+}
+
+/// The trials of control, which are another thing than the invariants.
+fn suite() -> [Arg; 4] {
+    let path = || value_parser!(PathBuf);
+    let folder = Arg::new("suite").long("suite").value_name("FOLDER").value_parser(path()).num_args(0..=1);
+    let only = Arg::new("only").long("only").value_name("TEXT").requires("suite");
+    let rivals = Arg::new("rival-seeds").long("rival-seeds").value_name("COUNT").value_parser(value_parser!(u64));
+    let html = Arg::new("html").long("html").value_name("FILE").value_parser(path()).requires("suite");
+    [
+        folder
+            .default_missing_value("tests/trials")
+            .conflicts_with("scenario")
+            .help("what control is worth: every trial of a folder"),
+        only.help("trials with this in their names"),
+        rivals.default_value("0").requires("suite").help("seeds of each law and setting to compare with"),
+        html.help("write a page with pictures"),
+    ]
 }
 
 fn overrides(matches: &mut ArgMatches) -> Overrides {

@@ -20,6 +20,7 @@ pub mod record;
 pub mod runtime;
 pub mod say;
 pub mod sim;
+pub mod suite;
 pub mod telemetry;
 pub mod time;
 pub mod worker;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 #[cfg(feature = "kafka")]
 use sluicegate::{app, demo};
-use sluicegate::{cli, config, say, sim};
+use sluicegate::{cli, config, say, sim, suite};
 
 fn main() -> ExitCode {
     let command = cli::parse(std::env::args_os()).unwrap_or_else(|error| error.exit());
@@ -34,6 +34,7 @@ fn main() -> ExitCode {
                 ExitCode::FAILURE
             }
         },
+        cli::Command::Suite(wanted) => suite::run(&wanted),
         cli::Command::Version => say::print(&cli::version()),
         cli::Command::Flags => say::print(&config::docs::flags_markdown()),
     }

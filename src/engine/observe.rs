@@ -19,6 +19,7 @@ pub struct Starving {
     last: Instant,
     who: Option<Who>,
     worker_ns: u64,
+    gate_ns: u64,
     source_ns: u64,
     /// Whether the log holds records beyond what was read, as of the last progress report.
     pub behind: bool,
@@ -28,6 +29,8 @@ pub struct Starving {
 pub enum Who {
     /// There are records in the log that did not reach it.
     Worker,
+    /// The same, because the gate is shut.
+    WorkerAtGate,
     /// The log is read to its end.
     Source,
 }
@@ -38,6 +41,10 @@ impl Starving {
         self.last = now;
         match self.who {
             Some(Who::Worker) => self.worker_ns += span,
+            Some(Who::WorkerAtGate) => {
+                self.worker_ns += span;
+                self.gate_ns += span;
+            }
             Some(Who::Source) => self.source_ns += span,
             None => {}
         }
@@ -53,7 +60,12 @@ impl Engine {
         let room =
             self.drain.is_none() && self.in_flight.batches() < self.worker.concurrency(now, self.values.concurrency);
         let idle = room && self.queue.records() == 0 && self.retries.records() == 0;
-        idle.then_some(if self.starving.behind { Who::Worker } else { Who::Source })
+        let who = match self.gate.stage() {
+            _ if !self.starving.behind => Who::Source,
+            Some(_) => Who::WorkerAtGate,
+            None => Who::Worker,
+        };
+        idle.then_some(who)
     }
 
     pub fn settings(&self) -> &crate::engine::settings::EngineSettings {
@@ -114,6 +126,7 @@ impl Engine {
             backlog_records: partitions.iter().filter_map(|p| p.lag).map(|lag| lag.max(0) as u64).sum(),
             starvation: Starvation {
                 worker_ms: self.starving.worker_ns / 1_000_000,
+                gate_ms: self.starving.gate_ns / 1_000_000,
                 source_ms: self.starving.source_ns / 1_000_000,
             },
             partitions,

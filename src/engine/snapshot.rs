@@ -194,6 +194,8 @@ pub struct ShedState {
 pub struct Starvation {
     /// The worker had room and there was nothing to send, while the log held records: our fault.
     pub worker_ms: u64,
+    /// Of that, while the gate was shut: the watermarks are too low.
+    pub gate_ms: u64,
     /// The worker had room and the log was read to its end: nobody's.
     pub source_ms: u64,
 }

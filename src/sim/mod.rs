@@ -4,13 +4,12 @@
 //! through its own alphabet of events and commands; [`checker`] judges what comes out against the promises, by number.
 //! A run is a pure function of its seed and its [`Setup`](setup::Setup): it replays on every machine.
 //!
-//! [`control`] is apart from that: the laboratory in which control laws are compared, without the engine.
+//! [`trial`] is apart from that: the same engine before a worker that can be described, to see what control is worth.
 //!
 //! What is not here: threads, sockets and clocks. I10 (polling never stops) is about real parts and is tested there.
 
 pub mod broker;
 pub mod checker;
-pub mod control;
 pub mod due;
 pub mod fault;
 pub mod report;
@@ -23,6 +22,7 @@ pub mod shrink;
 pub mod sink;
 pub mod swarm;
 pub mod trace;
+pub mod trial;
 pub mod worker;
 pub mod workload;
 pub mod world;

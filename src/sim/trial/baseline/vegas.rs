@@ -6,7 +6,7 @@ use crate::{
         limit::{Condition, Law},
         sample::BatchSample,
     },
-    sim::control::baseline::Window,
+    sim::trial::baseline::Window,
     time::Instant,
 };
 

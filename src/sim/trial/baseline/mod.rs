@@ -1,16 +1,21 @@
-//! The well-known concurrency laws, from their published formulas: to be compared with, never to be shipped.
+//! The well-known concurrency laws and batch rules, from their published formulas: to be compared with, never to be
+//! shipped.
 //!
 //! Each is written for the laboratory's workers, in float levels, without the plumbing of its origin.
 
 mod aimd;
+mod clipper;
 mod fixed;
 mod gradient2;
+mod nexus;
 mod vector;
 mod vegas;
 
 pub use aimd::Aimd;
+pub use clipper::Clipper;
 pub use fixed::Fixed;
 pub use gradient2::Gradient2;
+pub use nexus::Nexus;
 pub use vector::Vector;
 pub use vegas::Vegas;
 
