@@ -92,6 +92,7 @@ impl Bench {
             status: Some(500),
             detail: None,
             told: Told::default(),
+            said: Vec::new(),
         }));
     }
 

@@ -14,6 +14,7 @@ pub mod control;
 pub mod due;
 pub mod fault;
 pub mod report;
+pub mod requests;
 pub mod rng;
 pub mod run;
 pub mod scenario;

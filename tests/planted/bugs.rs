@@ -367,6 +367,7 @@ fn an_answer_is_made_up() {
                     status: None,
                     detail: None,
                     told: Told::default(),
+                    said: Vec::new(),
                 })),
                 _ => None,
             };

@@ -90,6 +90,7 @@ impl<O: Observer> Run<O> {
             status: Some(200),
             detail: None,
             told: Told::default(),
+            said: Vec::new(),
         }));
     }
 
