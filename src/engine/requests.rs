@@ -53,8 +53,8 @@ struct Open {
 /// Bound: what the queue, the batches that are out and the retry pool may hold.
 #[derive(Debug, Default)]
 pub struct Requests {
-    /// In order of arrival.
     open: BTreeMap<RequestId, Open>,
+    by_arrival: BTreeSet<(Instant, RequestId)>,
     by_deadline: BTreeSet<(UnixMillis, RequestId)>,
     /// Made with the first request.
     lane: Option<LaneId>,
@@ -100,6 +100,7 @@ impl Requests {
 
     fn enter(&mut self, now: Instant, id: RequestId, deadline: UnixMillis) {
         self.by_deadline.insert((deadline, id));
+        self.by_arrival.insert((now, id));
         let (place, said) = (Place::Queued, Said::default());
         self.open.insert(id, Open { deadline, arrived: now, sent: None, place, said });
     }
@@ -107,14 +108,15 @@ impl Requests {
     fn leave(&mut self, id: RequestId) -> Option<Open> {
         let open = self.open.remove(&id)?;
         self.by_deadline.remove(&(open.deadline, id));
+        self.by_arrival.remove(&(open.arrived, id));
         Some(open)
     }
 
     /// One whose time is up, by its deadline or because it has waited as long as any may.
     fn overdue(&self, now: Now, timeout: Duration) -> Option<RequestId> {
         let expired = self.by_deadline.first().filter(|(deadline, _)| is_expired(Some(*deadline), now.wall));
-        let oldest = self.open.first_key_value().filter(|(_, open)| now.mono > open.arrived + timeout);
-        expired.map(|(_, id)| *id).or(oldest.map(|(id, _)| *id))
+        let oldest = self.by_arrival.first().filter(|(arrived, _)| now.mono > *arrived + timeout);
+        expired.map(|(_, id)| *id).or(oldest.map(|(_, id)| *id))
     }
 }
 
@@ -272,7 +274,7 @@ impl Engine {
 
     pub(super) fn requests_wake(&self, now: Now) -> Option<Instant> {
         let timeout = self.settings.requests.as_ref()?.timeout;
-        let oldest = self.requests.open.first_key_value().map(|(_, open)| open.arrived + timeout);
+        let oldest = self.requests.by_arrival.first().map(|(arrived, _)| *arrived + timeout);
         let expired = self.requests.by_deadline.first().map(|(deadline, _)| now.mono_at(*deadline));
         oldest.into_iter().chain(expired).min().map(|at| at + JUST_PAST)
     }

@@ -71,6 +71,7 @@ pub struct Bound {
 pub struct Ingress {
     addr: SocketAddr,
     stage: watch::Sender<Stage>,
+    drain_grace: Duration,
     ended: oneshot::Receiver<()>,
 }
 
@@ -117,7 +118,7 @@ impl Bound {
     /// When there is no thread or no runtime to be had.
     pub fn serve(self, wall: WallClock) -> io::Result<(Ingress, HttpCallers)> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let addr = self.listener.local_addr()?;
+        let (addr, drain_grace) = (self.listener.local_addr()?, self.settings.drain_grace);
         let entered = runtime.enter();
         let listener = tokio::net::TcpListener::from_std(self.listener)?;
         drop(entered);
@@ -134,7 +135,7 @@ impl Bound {
             // Nobody may be waiting for it.
             let _ = end.send(());
         })?;
-        Ok((Ingress { addr, stage, ended }, callers))
+        Ok((Ingress { addr, stage, drain_grace, ended }, callers))
     }
 }
 
@@ -168,8 +169,9 @@ impl Ingress {
 
     /// Ends the thread: once the grace of the drain is over, no connection is taken any more and idle ones are closed.
     /// Whoever answers has to go on answering until then.
-    pub async fn close(&mut self, grace: Duration) {
+    pub async fn close(&mut self) {
         self.drain();
+        let grace = self.drain_grace;
         let since = if let Stage::Draining(since) = *self.stage.borrow() { since } else { Instant::now() };
         tokio::time::sleep_until(since + grace).await;
         // Without a thread there is nothing to close.
