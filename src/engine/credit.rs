@@ -12,9 +12,12 @@ pub struct Credit {
 }
 
 impl Credit {
-    /// Records granted ahead at most: two polls, one being read while one is on its way.
+    /// Records granted ahead at most: two polls, one being read while one is on its way. Where requests share the queue
+    /// no more than a quarter of it: what is granted is kept from them, used or not.
     pub fn window(settings: &EngineSettings) -> u32 {
-        settings.max_poll_records.saturating_mul(2)
+        let ahead = settings.max_poll_records.saturating_mul(2);
+        let shared = settings.queue_records_max.filter(|_| settings.requests.is_some());
+        shared.map_or(ahead, |max| ahead.min((max / 4).max(1)))
     }
 
     /// Granted and not used: records and bytes that may still come.

@@ -153,7 +153,8 @@ mod tests {
         for (outcome, status) in table {
             let (text, name) = (format!("{outcome:?}"), outcome.name());
             let answer = of(outcome);
-            assert_eq!((answer.status().as_u16(), &answer.headers()[OUTCOME]), (status, name), "{text}");
+            assert_eq!(answer.status().as_u16(), status, "{text}");
+            assert_eq!(answer.headers()[OUTCOME], name, "{text}");
         }
     }
 

@@ -183,7 +183,9 @@ pub(super) mod tests {
         }
     }
 
-    fn read(method: &str, uri: &str, headers: &[(&str, &str)]) -> Result<Head, Refusal> {
+    type Pairs<'a> = &'a [(&'a str, &'a str)];
+
+    fn read(method: &str, uri: &str, headers: Pairs<'_>) -> Result<Head, Refusal> {
         let mut map = HeaderMap::new();
         for (name, value) in headers {
             map.append(HeaderName::try_from(*name).unwrap(), HeaderValue::try_from(*value).unwrap());
@@ -194,7 +196,7 @@ pub(super) mod tests {
 
     #[test]
     fn every_form_of_deadline_has_one_reading_and_the_soonest_counts() {
-        let table: &[(&[(&str, &str)], Result<Option<i64>, &str>)] = &[
+        let table: &[(Pairs<'_>, Result<Option<i64>, &str>)] = &[
             (&[], Ok(None)),
             (&[("x-deadline-ms", "1700000000000")], Ok(Some(1_700_000_000_000))),
             (&[("deadline_ms", "17")], Ok(Some(17))),
@@ -222,7 +224,7 @@ pub(super) mod tests {
     fn what_is_no_request_is_refused_with_the_status_that_says_why() {
         let long = "x".repeat(1025);
         let many: Vec<(&str, &str)> = (0..40).map(|_| ("x-request-id", "a")).collect();
-        let table: &[(&str, &str, &[(&str, &str)], u16)] = &[
+        let table: &[(&str, &str, Pairs<'_>, u16)] = &[
             ("GET", "/predict", &[], 405),
             ("HEAD", "/v1/score", &[], 405),
             ("POST", "/", &[], 404),

@@ -237,6 +237,7 @@ fn every_flag_reaches_its_setting() {
 
     let ms = Duration::from_millis;
     let expected = EngineSettings {
+        requests: None,
         queue_records_max: Some(513),
         queue_bytes_max: 17 << 20,
         max_poll_records: 65,
