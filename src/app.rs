@@ -1,7 +1,7 @@
 //! The composition root: settings in; admin, adapters, engine and telemetry put together and run; an exit code out.
 //!
 //! Order of starting: the log (the Kafka client asks it for its level), the admin thread (probes are answered from the
-//! first moment), the Kafka client (settings are found wanting before the model is waited for), the worker, the group.
+//! first moment), the ingress (503 until the worker is ready), the Kafka client (settings are found wanting before the model is waited for), the worker, the group.
 //! Order of stopping: the other way round, the admin thread last.
 
 use std::{process::ExitCode, sync::Arc, time::Duration};
@@ -12,10 +12,12 @@ use crate::{
         readiness::{Phase, Readiness, Wish},
     },
     config::{Loaded, Settings},
+    ingress::{self, HttpCallers, Ingress},
     kafka::{KafkaDeadLetters, KafkaSource, client, settings::KafkaSettings},
     lifecycle::{Course, Exit, Watched, heed_signals},
     runtime::{
-        clock::Clock,
+        Callers, DeadLetterSink, Observer, Source, Worker,
+        clock::{Clock, system_wall},
         driver::Driver,
         handle::{self, DriverHandle},
     },
@@ -115,6 +117,13 @@ where
             return Ok(Exit::BadConfiguration);
         }
     };
+    let ingress = match settings.ingress.clone().map(ingress::Bound::new).transpose() {
+        Ok(bound) => bound.map(|bound| bound.serve(Arc::new(system_wall))).transpose()?,
+        Err(error) => {
+            complain(&error);
+            return Ok(Exit::BadConfiguration);
+        }
+    };
     let admin = bound.serve(context.clone())?;
     heed(&admin, &readiness, &driver, settings.shutdown_timeout);
     admin.runtime().spawn(watch(Inside {
@@ -126,13 +135,14 @@ where
     tracing::info!(
         target: "sluicegate", event = "started", version = crate::admin::VERSION, admin = %admin.addr(),
         topics = ?settings.kafka.topics, group = settings.kafka.group_id, worker = %settings.worker.target,
+        ingress = ingress.as_ref().map(|(ingress, _)| tracing::field::display(ingress.addr())),
     );
 
     let course = Course::default();
     let observer = Watched::new(observer, readiness.clone(), course.clone());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let ended = runtime.block_on(async {
-        let running = work(settings, clock, observer, requests, &context);
+        let running = work(settings, clock, observer, requests, ingress, &context);
         tokio::select! {
             ended = running => ended,
             () = overdue(&readiness, context.drain_timeout) => Ok(Exit::DrainTimedOut),
@@ -156,8 +166,9 @@ where
 async fn work(
     settings: Settings,
     clock: Clock,
-    observer: impl crate::runtime::Observer,
+    observer: impl Observer,
     requests: tokio::sync::mpsc::Receiver<handle::Request>,
+    ingress: Option<(Ingress, HttpCallers)>,
     context: &Context,
 ) -> Result<Exit, Failure> {
     let source = KafkaSource::connect(&settings.kafka)?;
@@ -177,13 +188,44 @@ async fn work(
     source.join();
     context.poll.attach(move || heartbeat.age());
     readiness.advance(Phase::Joining);
-    let mut driver = Driver::new(settings.engine, clock, source, worker, letters, observer, requests);
-    driver.run().await?;
+    let driver = Driver::new(settings.engine, clock, source, worker, letters, observer, requests);
+    let Some((ingress, callers)) = ingress else {
+        let mut driver = driver;
+        driver.run().await?;
+        linger(&mut driver, readiness, None).await;
+        return Ok(Exit::Clean);
+    };
+    let mut driver = driver.with_callers(callers);
+    ingress.open();
+    let told = async {
+        readiness.asked_to(Wish::Drain).await;
+        ingress.drain();
+        std::future::pending().await
+    };
     tokio::select! {
-        () = readiness.asked_to(Wish::Shutdown) => {}
+        ended = driver.run() => ended?,
+        () = told => {}
+    }
+    linger(&mut driver, readiness, Some(ingress)).await;
+    Ok(Exit::Clean)
+}
+
+/// Out of the group: everybody who still asks is answered, until the process is to end and no connection is left.
+async fn linger<S: Source, W: Worker, D: DeadLetterSink, O: Observer, C: Callers>(
+    driver: &mut Driver<S, W, D, O, C>,
+    readiness: &Readiness,
+    ingress: Option<Ingress>,
+) {
+    let last = async {
+        if let Some(mut ingress) = ingress {
+            ingress.close().await;
+        }
+        readiness.asked_to(Wish::Shutdown).await;
+    };
+    tokio::select! {
+        () = last => {}
         () = driver.linger() => {}
     }
-    Ok(Exit::Clean)
 }
 
 fn wait_for_worker(settings: &Settings, readiness: &Readiness) -> Result<impl Future<Output = ()> + use<>, Failure> {

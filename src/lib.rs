@@ -14,6 +14,7 @@ pub mod control;
 #[cfg(feature = "kafka")]
 pub mod demo;
 pub mod engine;
+pub mod ingress;
 pub mod kafka;
 pub mod lifecycle;
 pub mod record;

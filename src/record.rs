@@ -11,6 +11,9 @@ use crate::time::{Instant, UnixMillis};
 pub struct PartitionId(pub u32);
 
 impl PartitionId {
+    /// What requests over HTTP have instead of one: no source ever numbers a partition like this.
+    pub const REQUESTS: Self = Self(u32::MAX);
+
     /// As an index into a dense table.
     pub const fn index(self) -> usize {
         self.0 as usize
@@ -21,6 +24,14 @@ impl PartitionId {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Serialize)]
 #[serde(transparent)]
 pub struct Epoch(pub u32);
+
+/// A request over HTTP, numbered by the adapter: ascending, and not used again by the next process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[serde(transparent)]
+pub struct RequestId(pub u64);
+
+/// The partition's number that the worker sees of a request.
+const REQUEST_NUMBER: i32 = -1;
 
 /// A record between the poll and its disposition.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,6 +70,17 @@ impl Record {
     /// The source's half of a record.
     pub fn new(partition: PartitionId, number: i32, offset: i64, timestamp: i64, payload: Payload) -> Self {
         Self { partition, number, offset, timestamp, payload, notes: Notes::default() }
+    }
+
+    /// What a request over HTTP asks of the worker. It belongs to no partition and has no place in a log.
+    pub fn of_request(id: RequestId, timestamp: i64, payload: Payload) -> Self {
+        let offset = i64::try_from(id.0).unwrap_or(i64::MAX);
+        Self::new(PartitionId::REQUESTS, REQUEST_NUMBER, offset, timestamp, payload)
+    }
+
+    /// The request it came with; `None` for a record from Kafka.
+    pub fn request(&self) -> Option<RequestId> {
+        (self.partition == PartitionId::REQUESTS).then(|| RequestId(self.offset.unsigned_abs()))
     }
 
     /// Bytes this record is charged with in every byte bound. Never less than [`MIN_CHARGE_BYTES`], so that empty

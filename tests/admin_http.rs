@@ -358,6 +358,7 @@ fn the_page_for_people_runs_no_script_and_shows_text_as_text() {
             status: None,
             detail: Some("<script>alert(1)</script>".into()),
             told: Told::default(),
+            said: Vec::new(),
         }));
     }
     let page = stage.get("/");

@@ -98,6 +98,22 @@ const RULES: &[Rule] = &[
         ],
     },
     Rule {
+        place: "ingress",
+        must_not: &[
+            "rdkafka",
+            "axum::",
+            "crate::kafka",
+            "crate::worker",
+            "crate::admin",
+            "crate::telemetry",
+            "crate::config",
+            "crate::control",
+            "engine::Engine",
+            "engine::ledger",
+            "engine::retry",
+        ],
+    },
+    Rule {
         place: "telemetry",
         must_not: &["rdkafka", "hyper", "crate::kafka", "crate::worker", "engine::Engine", "engine::ledger"],
     },

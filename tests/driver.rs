@@ -78,7 +78,15 @@ impl Worker for Slow {
         async move {
             seen.lock().unwrap().push((clock.now().mono.0 / 1_000_000, batch.records.len()));
             tokio::time::sleep(takes).await;
-            Settled { batch, answer: Answer::Done, took: takes, status: Some(200), detail: None, told: Told::default() }
+            Settled {
+                batch,
+                answer: Answer::Done,
+                took: takes,
+                status: Some(200),
+                detail: None,
+                told: Told::default(),
+                said: Vec::new(),
+            }
         }
     }
 }

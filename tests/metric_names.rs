@@ -6,11 +6,13 @@ use std::{collections::BTreeSet, fs, path::Path, sync::Arc, time::Duration};
 
 use sluicegate::{
     engine::{
+        Engine,
         event::{Answer, CommitOutcome, CommitResult, Event, PartitionEnd, Reason, Verdict},
         fact::{Fact, Gate, GateStage, PauseReason, Stage},
+        settings::RequestSettings,
         snapshot::Snapshot,
     },
-    record::PartitionId,
+    record::{PartitionId, RequestId},
     runtime::{Observer, SourceNote},
     telemetry::{
         self, Readout, Telemetry,
@@ -232,6 +234,8 @@ fn rare_facts() -> Vec<Fact> {
         Fact::Stale { what: "answer" },
         Fact::Repaired { topic: topic(), number, again: 1 },
         Fact::Violation { invariant: "I2", what: "never".to_owned() },
+        Fact::RequestRejectedFull { request: RequestId(1), bytes: 1, depth: 1, retry_after: MS },
+        Fact::RequestDone { request: RequestId(1), outcome: "done", waited: MS, took: MS },
     ]
 }
 
@@ -249,11 +253,17 @@ fn what_is_exposed_is_the_table_and_the_table_is_exposed() {
     for fact in rare_facts() {
         run.observer.fact(run.now, &fact);
     }
+    run.observer.note(run.now, &SourceNote::RequestRefused { status: 404 });
     run.observer.note(run.now, &SourceNote::Refetch { bytes: 1 });
     run.observer.note(run.now, &SourceNote::Resumed { first_record: MS });
     run.observer.note(run.now, &SourceNote::ClientError { code: "AllBrokersDown".to_owned(), text: String::new() });
 
-    let page = page(&readout, &run.engine.snapshot(run.now));
+    let mut snapshot = run.engine.snapshot(run.now);
+    assert_eq!(snapshot.requests, None, "nobody may ask here");
+    let mut asked = watched::settings();
+    asked.requests = Some(RequestSettings::default());
+    snapshot.requests = Engine::new(asked).snapshot(run.now).requests;
+    let page = page(&readout, &snapshot);
     let exposed: BTreeSet<&str> = page.families.keys().map(String::as_str).collect();
     // The log is off in this test, so nothing of it is left out; its own tests count that one.
     let table: BTreeSet<&str> =

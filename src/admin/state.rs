@@ -10,8 +10,8 @@ use crate::{
     engine::{
         fact::{GateStage, PauseReason},
         snapshot::{
-            CommitState, DeadLetterState, GateState, InFlightState, Knobs, PartitionState, QueueState, RetryState,
-            Snapshot, Starvation, WorkerState,
+            CommitState, DeadLetterState, GateState, InFlightState, Knobs, PartitionState, QueueState, RequestsState,
+            RetryState, Snapshot, Starvation, WorkerState,
         },
     },
     telemetry::last_errors::LastError,
@@ -39,6 +39,9 @@ pub struct State<'a> {
 pub struct EngineState<'a> {
     pub backlog_records: u64,
     pub queue: Queue<'a>,
+    /// Absent without `INGRESS_ADDR`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub requests: Option<&'a RequestsState>,
     pub gate: &'a GateState,
     pub in_flight: &'a InFlightState,
     pub retry: &'a RetryState,
@@ -105,6 +108,7 @@ impl<'a> EngineState<'a> {
                 high_watermark: Watermark::of(s.knobs.pause_threshold_pct, &s.queue),
                 low_watermark: Watermark::of(s.knobs.resume_threshold_pct, &s.queue),
             },
+            requests: s.requests.as_ref(),
             gate: &s.gate,
             in_flight: &s.in_flight,
             retry: &s.retry,

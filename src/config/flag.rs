@@ -157,6 +157,7 @@ pub enum Section {
     Control,
     Failure,
     Commit,
+    Ingress,
     Watch,
 }
 
@@ -170,6 +171,7 @@ impl Section {
             Self::Control => "Control: what tunes itself",
             Self::Failure => "Retries and dead letters",
             Self::Commit => "Commits, rebalances and shutdown",
+            Self::Ingress => "Requests over HTTP",
             Self::Watch => "Admin and logs",
         }
     }

@@ -12,9 +12,24 @@ pub struct Credit {
 }
 
 impl Credit {
-    /// Records granted ahead at most: two polls, one being read while one is on its way.
+    /// Records granted ahead at most: two polls, one being read while one is on its way. Where requests share the queue
+    /// no more than a quarter of it: what is granted is kept from them, used or not.
     pub fn window(settings: &EngineSettings) -> u32 {
-        settings.max_poll_records.saturating_mul(2)
+        let ahead = settings.max_poll_records.saturating_mul(2);
+        let shared = settings.queue_records_max.filter(|_| settings.requests.is_some());
+        shared.map_or(ahead, |max| ahead.min((max / 4).max(1)))
+    }
+
+    /// Granted and not used: records and bytes that may still come.
+    pub fn outstanding(&self) -> (u32, u64) {
+        (self.records, self.bytes)
+    }
+
+    /// Bytes granted ahead at most. All the room there is, unless requests need some of it: what is granted cannot be
+    /// taken back.
+    fn window_bytes(settings: &EngineSettings) -> u64 {
+        let ahead = (settings.queue_bytes_max / 4).max(2 * settings.max_record_bytes);
+        settings.requests.as_ref().map_or(u64::MAX, |_| ahead)
     }
 
     /// A record came in and used credit up. One over the size limit passes without byte credit and takes none: if it
@@ -26,12 +41,12 @@ impl Credit {
         }
     }
 
-    /// What to grant now, if it is worth a command. The byte credit is topped up to the room there is; records to the
-    /// smaller of room and window.
-    pub fn top_up(&mut self, settings: &EngineSettings, queued: u32, queued_bytes: u64) -> Option<Command> {
-        let room = settings.queue_records_max.map_or(u32::MAX, |max| max.saturating_sub(queued));
+    /// What to grant now, if it is worth a command, where so many records and bytes of the queue are taken. Both are
+    /// topped up to the smaller of room and window.
+    pub fn top_up(&mut self, settings: &EngineSettings, taken: u32, taken_bytes: u64) -> Option<Command> {
+        let room = settings.queue_records_max.map_or(u32::MAX, |max| max.saturating_sub(taken));
         let target = room.min(Self::window(settings));
-        let room_bytes = settings.queue_bytes_max.saturating_sub(queued_bytes);
+        let room_bytes = settings.queue_bytes_max.saturating_sub(taken_bytes).min(Self::window_bytes(settings));
         let records = target.saturating_sub(self.records);
         let bytes = room_bytes.saturating_sub(self.bytes);
         // Topped up when less than a second poll of records, or less than a record of bytes, is left; sooner would

@@ -1,7 +1,7 @@
 //! Which records go to the worker next, and when.
 //!
-//! Due retries first (their budget allowing), then the lane whose oldest record has waited longest, once its batch is
-//! due: full by records or bytes, its linger (counted from the first record) over, or a deadline so near that waiting
+//! Due retries first (their budget allowing), then the lane whose oldest record has waited longest (between Kafka's and
+//! the requests' `share` decides), once its batch is due: full by records or bytes, its linger (counted from the first record) over, or a deadline so near that waiting
 //! for the linger would cost it. Nothing goes while the worker is held or the concurrency limit is reached.
 
 use std::time::Duration;
@@ -15,6 +15,8 @@ use crate::{
         fact::{Fact, Stage},
         in_flight::Flight,
         queue::{Lane, LaneId},
+        release::Drain,
+        requests::Place,
         retry::{Group, Suspicion},
     },
     record::Record,
@@ -26,8 +28,8 @@ impl Engine {
         while self.has_slot(now.mono) {
             if let Some(group) = self.next_retry(now, out) {
                 self.send(now, group, true, out);
-            } else if let Some(lane) = self.next_lane(now) {
-                self.send_fresh(now, lane, out);
+            } else if let Some((lane, contested)) = self.next_lane(now) {
+                self.send_fresh(now, lane, contested, out);
             } else {
                 return;
             }
@@ -35,15 +37,23 @@ impl Engine {
     }
 
     fn has_slot(&self, now: Instant) -> bool {
-        self.drain.is_none() && self.in_flight.batches() < self.worker.concurrency(now, self.values.concurrency)
+        self.sends() && self.in_flight.batches() < self.worker.concurrency(now, self.values.concurrency)
+    }
+
+    /// On the way out only those who wait for an answer are still served: of Kafka's records none is left by then.
+    fn sends(&self) -> bool {
+        self.drain.as_ref().is_none_or(Drain::is_finishing)
     }
 
     /// Fresh records wait while dead letters are held (the way out is blocked) or the retry pool is at its bound.
     pub(super) fn takes_fresh(&self) -> bool {
+        self.letters.held() == 0 && self.takes_requests()
+    }
+
+    /// Requests have no dead letters, and do not wait for them.
+    pub(super) fn takes_requests(&self) -> bool {
         let records_max = self.settings.queue_records_max.unwrap_or(4096);
-        self.letters.held() == 0
-            && self.retries.records() < records_max
-            && self.retries.bytes() < self.settings.queue_bytes_max
+        self.retries.records() < records_max && self.retries.bytes() < self.settings.queue_bytes_max
     }
 
     fn next_retry(&mut self, now: Now, out: &mut Effects) -> Option<Group> {
@@ -75,18 +85,8 @@ impl Engine {
         self.reopen_partition(record.partition, out);
     }
 
-    /// The lane that is due and has waited longest.
-    fn next_lane(&self, now: Now) -> Option<LaneId> {
-        if !self.takes_fresh() {
-            return None;
-        }
-        let due =
-            self.queue.lanes().filter(|(id, lane)| self.lane_due(now, *id, lane).is_some_and(|at| at <= now.mono));
-        due.min_by_key(|(_, lane)| lane.oldest()).map(|(id, _)| id)
-    }
-
     /// When the lane's next batch is due; `None` while it is empty or nothing of it can go.
-    fn lane_due(&self, now: Now, id: LaneId, lane: &Lane) -> Option<Instant> {
+    pub(super) fn lane_due(&self, now: Now, id: LaneId, lane: &Lane) -> Option<Instant> {
         let linger_end = lane.oldest()? + self.values.linger;
         if lane.stuck_at == Some(self.stuck_mark(lane)) {
             return None;
@@ -103,8 +103,12 @@ impl Engine {
         (self.order.freed(), self.in_flight.settled(), lane.records.len())
     }
 
-    fn send_fresh(&mut self, now: Now, lane: LaneId, out: &mut Effects) {
-        let records = self.cut(now, lane, out);
+    fn send_fresh(&mut self, now: Now, lane: LaneId, contested: bool, out: &mut Effects) {
+        let mut records = self.cut(now, lane, out);
+        self.take_along(now, lane, &mut records, out);
+        if contested {
+            self.note_turn(&records);
+        }
         if records.is_empty() {
             self.keep_spare(records);
             let mark = self.queue.lane(lane).map(|lane| self.stuck_mark(lane));
@@ -131,6 +135,7 @@ impl Engine {
             if let Some(partition) = self.partitions.current(record) {
                 partition.in_flight += 1;
             }
+            self.requests.moved(now.mono, record, Place::Out);
         }
         let count = u32::try_from(records.len()).unwrap_or(u32::MAX);
         let timeout = self.timeout(now.wall, lane, &records);
@@ -138,6 +143,7 @@ impl Engine {
         let (since, in_flight) = (now.mono, self.in_flight.batches() + 1);
         self.in_flight.insert(Flight {
             id,
+            lane,
             records: count,
             since,
             in_flight,
@@ -178,7 +184,7 @@ impl Engine {
     }
 
     pub(super) fn dispatch_wake(&self, now: Now) -> Option<Instant> {
-        if self.drain.is_some() || self.in_flight.batches() >= self.values.concurrency {
+        if !self.sends() || self.in_flight.batches() >= self.values.concurrency {
             return None;
         }
         let hold = self.worker.next_wake();
@@ -193,8 +199,8 @@ impl Engine {
                 due
             }
         });
-        let lane = self.queue.lanes().filter_map(|(id, lane)| self.lane_due(now, id, lane)).min();
-        retry.into_iter().chain(lane.filter(|_| self.takes_fresh())).min()
+        let lane = self.queue.lanes().filter_map(|(id, lane)| self.lane_wake(now, id, lane)).min();
+        retry.into_iter().chain(lane).min()
     }
 
     /// Lets go of a record without a disposition: its next owner will see it again.
@@ -202,8 +208,19 @@ impl Engine {
         self.order.free(record);
     }
 
+    /// Whether the record is still to be finished: its epoch goes on, or somebody waits for its answer.
+    pub(super) fn is_current(&mut self, record: &Record) -> bool {
+        match record.request() {
+            Some(id) => self.requests.is_open(id),
+            None => self.partitions.current(record).is_some(),
+        }
+    }
+
     /// Whether work on the record may still be begun.
     pub(super) fn may_go_on(&mut self, record: &Record) -> bool {
+        if record.request().is_some() {
+            return self.is_current(record);
+        }
         self.drain.is_none()
             && self.partitions.current(record).is_some_and(|p| p.phase == Phase::Active && !p.pauses.stopped)
     }

@@ -5,6 +5,7 @@ use crate::{
         Effects, Engine,
         event::{Action, DeadLetter, DeadLettered, Reason},
         fact::{Fact, PauseReason, Stage},
+        requests::Why,
         settings::PoisonPolicy,
     },
     record::Record,
@@ -33,6 +34,9 @@ impl Engine {
     }
 
     pub(super) fn expire(&mut self, now: Now, record: Record, stage: Stage, out: &mut Effects) {
+        if let Some(id) = record.request() {
+            return self.expire_request(now, id, out);
+        }
         self.finish(now, &record, out);
         let late_by = record.notes.deadline.map(|deadline| deadline.until(now.wall)).unwrap_or_default();
         let Some((topic, lane)) = self.partitions.get(record.partition).map(|p| (p.topic.clone(), p.lane)) else {
@@ -45,6 +49,9 @@ impl Engine {
     }
 
     pub(super) fn skip(&mut self, now: Now, record: Record, reason: Reason, out: &mut Effects) {
+        if let Some(id) = record.request() {
+            return self.reject(now, id, reason, Why::default(), out);
+        }
         self.finish(now, &record, out);
         let Some((topic, number)) = self.partitions.get(record.partition).map(|p| (p.topic.clone(), p.number)) else {
             return;
@@ -62,6 +69,9 @@ impl Engine {
         detail: Option<Box<str>>,
         out: &mut Effects,
     ) {
+        if let Some(id) = record.request() {
+            return self.reject(now, id, reason, Why { status, detail }, out);
+        }
         match self.settings.poison {
             PoisonPolicy::DeadLetter => {
                 let Some(topic) = self.partitions.current(&record).map(|p| p.topic.clone()) else {

@@ -6,7 +6,7 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::{
-    record::{PartitionId, Record},
+    record::{PartitionId, Record, RequestId},
     time::{Instant, UnixMillis},
 };
 
@@ -28,6 +28,10 @@ pub enum Event {
     Committed { id: CommitId, results: Vec<CommitResult> },
     /// The answer to [`Action::DeadLetter`]; the letter comes back either way.
     DeadLettered(DeadLettered),
+    /// Somebody asks over HTTP, and waits for [`Action::Reply`].
+    Requested(Request),
+    /// Nobody waits for this answer any more. Void when it was given already.
+    CallerGone(RequestId),
     /// The source has left the group: the answer to [`Command::Leave`].
     Left,
     /// A moment the engine asked for with [`next_wake`](crate::engine::Engine::next_wake).
@@ -42,6 +46,8 @@ pub enum Action {
     Source(Command),
     Dispatch(Batch),
     DeadLetter(DeadLetter),
+    /// The one answer to [`Event::Requested`].
+    Reply(Reply),
 }
 
 /// What the engine asks of the source. None of these is waited for; [`Command::Commit`] and [`Command::Leave`] are
@@ -123,6 +129,9 @@ pub struct Settled {
     /// The first bytes of what the worker said or of what went wrong, for dead letters and people: at most 1 KiB.
     pub detail: Option<Box<str>>,
     pub told: Told,
+    /// What was said of single requests in the batch; of a record from Kafka nothing is kept. At most
+    /// `RESPONSE_MAX_BYTES` together.
+    pub said: Vec<(RequestId, Said)>,
 }
 
 /// What the worker says of itself in optional response headers. docs/WORKER.md has their forms.
@@ -240,6 +249,74 @@ impl Reason {
             Self::Undecodable => "undecodable",
             Self::Tombstone => "tombstone",
             Self::Hopeless => "hopeless",
+        }
+    }
+}
+
+/// A request over HTTP.
+#[derive(Debug)]
+pub struct Request {
+    /// As [`Record::of_request`] made it, charged like any other.
+    pub record: Record,
+    /// Its own, if it named one. It waits for `INGRESS_TIMEOUT` at most in any case.
+    pub deadline: Option<UnixMillis>,
+}
+
+/// What the worker said of one request.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Said {
+    /// The HTTP status it named, 200 to 599.
+    pub status: Option<u16>,
+    /// Its `result`, as the JSON text it was.
+    pub result: Option<Box<[u8]>>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub struct Reply {
+    pub id: RequestId,
+    pub outcome: Outcome,
+}
+
+/// What became of a request.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Done(Said),
+    /// The worker will not have it, however often it is asked.
+    Rejected {
+        reason: Reason,
+        said: Said,
+        detail: Option<Box<str>>,
+    },
+    /// The worker failed on it `RETRY_MAX_ATTEMPTS` times.
+    Failed {
+        detail: Option<Box<str>>,
+    },
+    /// Its time ran out.
+    Expired,
+    /// Its time ran out while the worker could not take work.
+    Unavailable {
+        cause: &'static str,
+        retry_after: Duration,
+    },
+    /// No room; how long it should take until there is some.
+    Full {
+        retry_after: Duration,
+    },
+    /// On the way out.
+    Draining,
+}
+
+impl Outcome {
+    /// Label in metrics and logs.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Done(_) => "done",
+            Self::Rejected { .. } => "rejected",
+            Self::Failed { .. } => "failed",
+            Self::Expired => "expired",
+            Self::Unavailable { .. } => "unavailable",
+            Self::Full { .. } => "full",
+            Self::Draining => "draining",
         }
     }
 }

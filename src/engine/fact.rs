@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use crate::{
     control::knobs::Decision,
     engine::event::{Assignment, BatchId, CommitResult, Reason},
-    record::{PartitionId, Record},
+    record::{PartitionId, Record, RequestId},
 };
 
 /// Something worth a metric or a log event.
@@ -16,6 +16,28 @@ pub enum Fact {
         records: u32,
         bytes: u64,
         depth: u32,
+    },
+    /// A request over HTTP was taken in; `depth` of them wait now.
+    RequestEnqueued {
+        request: RequestId,
+        bytes: u64,
+        depth: u32,
+    },
+    /// There was no room for one.
+    RequestRejectedFull {
+        request: RequestId,
+        bytes: u64,
+        depth: u32,
+        retry_after: Duration,
+    },
+    /// One that was taken in has its answer, or nobody waits for it any more (`gone`).
+    RequestDone {
+        request: RequestId,
+        outcome: &'static str,
+        /// Until it was first sent to the worker, or to the end if it never was.
+        waited: Duration,
+        /// Until the answer.
+        took: Duration,
     },
     /// A record is finished because its deadline has passed.
     Expired {

@@ -114,13 +114,16 @@ impl Engine {
         let is_free = self.settings.ordering == Ordering::None;
         let chooses = is_free && (self.control.is_predictive() || order != Order::Arrival);
         let records = if chooses { self.pick(now, lane, order, out) } else { self.cut_front(now, lane, out) };
-        for record in &records {
-            if let Some(partition) = self.partitions.current(record) {
-                partition.queued -= 1;
-            }
-            self.reopen_partition(record.partition, out);
-        }
+        records.iter().for_each(|record| self.leave_queue(record, out));
         records
+    }
+
+    /// A record goes from the queue into a batch.
+    pub(super) fn leave_queue(&mut self, record: &Record, out: &mut Effects) {
+        if let Some(partition) = self.partitions.current(record) {
+            partition.queued -= 1;
+        }
+        self.reopen_partition(record.partition, out);
     }
 
     fn bounds(&self, skips: bool) -> Bounds {
@@ -162,7 +165,7 @@ impl Engine {
     }
 
     /// A record leaves the queue without being sent: expired, or hopeless.
-    fn end_unsent(&mut self, now: Now, lane: LaneId, record: Record, out: &mut Effects) {
+    pub(super) fn end_unsent(&mut self, now: Now, lane: LaneId, record: Record, out: &mut Effects) {
         if let Some(partition) = self.partitions.current(&record) {
             partition.queued -= 1;
         }

@@ -35,10 +35,12 @@ pub enum Move {
     Open(GateStage, Duration),
 }
 
-/// How full the queue is: the larger of the two fill percentages.
-pub fn fill_pct(settings: &EngineSettings, records: u32, bytes: u64) -> f64 {
-    let by_records = settings.queue_records_max.map_or(0.0, |max| pct(f64::from(records), f64::from(max)));
-    by_records.max(pct(bytes as f64, settings.queue_bytes_max as f64))
+/// How full Kafka's part of the queue is: the larger of the two fill percentages. `others` is what of the queue Kafka
+/// cannot have, nothing without requests.
+pub fn fill_pct(settings: &EngineSettings, (records, bytes): (u32, u64), others: (u32, u64)) -> f64 {
+    let room = settings.queue_records_max.map(|max| max.saturating_sub(others.0));
+    let by_records = room.map_or(0.0, |room| pct(f64::from(records), f64::from(room)));
+    by_records.max(pct(bytes as f64, settings.queue_bytes_max.saturating_sub(others.1) as f64))
 }
 
 fn pct(part: f64, whole: f64) -> f64 {
@@ -141,9 +143,10 @@ mod tests {
     #[test]
     fn the_fuller_of_records_and_bytes_counts() {
         let settings = EngineSettings { queue_records_max: Some(10), queue_bytes_max: 1000, ..settings() };
-        assert_eq!(fill_pct(&settings, 5, 900), 90.0);
-        assert_eq!(fill_pct(&settings, 8, 100), 80.0);
+        assert_eq!(fill_pct(&settings, (5, 900), (0, 0)), 90.0);
+        assert_eq!(fill_pct(&settings, (8, 100), (0, 0)), 80.0);
+        assert_eq!(fill_pct(&settings, (4, 100), (2, 800)), 50.0);
         let unbounded = EngineSettings { queue_records_max: None, ..settings };
-        assert_eq!(fill_pct(&unbounded, 5000, 100), 10.0);
+        assert_eq!(fill_pct(&unbounded, (5000, 100), (1, 0)), 10.0);
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    engine::{event::BatchId, retry::Suspicion},
+    engine::{event::BatchId, queue::LaneId, retry::Suspicion},
     record::Record,
     time::Instant,
 };
@@ -12,6 +12,7 @@ use crate::{
 #[derive(Debug)]
 pub struct Flight {
     pub id: BatchId,
+    pub lane: LaneId,
     pub records: u32,
     pub since: Instant,
     /// Batches in flight right after this one was sent, itself among them.

@@ -6,7 +6,8 @@
 //!
 //! One room per job: `admission` judges at the door, `queue` holds, `dispatch` cuts batches, `settle` turns answers
 //! into dispositions, `retry` and `dead_letter` keep what did not go well, `ledger` and `commit` decide what is
-//! finished, `gate` and `credit` bound the intake, `release` gives partitions back. The promises I1-I10 are in
+//! finished, `gate` and `credit` bound the intake, `release` gives partitions back. `requests` answers those who ask
+//! over HTTP, `share` divides queue and batches between them and Kafka. The promises I1-I10 are in
 //! docs/ARCHITECTURE.md.
 
 pub mod admission;
@@ -28,9 +29,11 @@ mod order;
 mod pause;
 mod queue;
 mod release;
+mod requests;
 pub mod retry;
 pub mod settings;
 mod settle;
+mod share;
 pub mod snapshot;
 mod steer;
 mod watchdog;
@@ -52,6 +55,7 @@ use crate::{
         order::OrderLocks,
         queue::Queue,
         release::{Drain, Revoke},
+        requests::Requests,
         retry::{RetryBudget, RetryPool},
         settings::EngineSettings,
         worker_health::WorkerHealth,
@@ -89,6 +93,7 @@ pub struct Engine {
     order: OrderLocks,
     in_flight: InFlight,
     worker: WorkerHealth,
+    requests: Requests,
     retries: RetryPool,
     retry_budget: RetryBudget,
     letters: Outbox,
@@ -148,6 +153,7 @@ impl Engine {
             order: OrderLocks::default(),
             in_flight: InFlight::default(),
             worker: WorkerHealth::default(),
+            requests: Requests::default(),
             retries: RetryPool::default(),
             letters: Outbox::default(),
             commits: Commits::default(),
@@ -171,6 +177,8 @@ impl Engine {
             Event::Settled(settled) => self.on_settled(now, settled, out),
             Event::Committed { id, results } => self.on_committed(now, id, results, out),
             Event::DeadLettered(answer) => self.on_dead_lettered(now, answer, out),
+            Event::Requested(request) => self.on_requested(now, request, out),
+            Event::CallerGone(id) => self.on_caller_gone(now, id, out),
             Event::Left => self.on_left(out),
             Event::Drain { deadline } => self.on_drain(deadline, out),
             Event::Wake => {}
@@ -182,6 +190,7 @@ impl Engine {
     fn advance(&mut self, now: Now, out: &mut Effects) {
         self.retry_budget.refill(now.mono);
         self.sweep(now, out);
+        self.expire_requests(now, out);
         self.post_letters(now, out);
         // Giving back comes before sending: it frees what others wait for.
         self.advance_revokes(now, out);
@@ -208,6 +217,7 @@ impl Engine {
             self.gate.next_wake(&self.values),
             self.control.next_tick(self.ticked_at, self.in_flight.batches()),
             self.dispatch_wake(now),
+            self.requests_wake(now),
             self.letters_wake(),
             self.release_wake(now),
         ];

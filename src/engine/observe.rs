@@ -88,6 +88,7 @@ impl Engine {
                 bytes_max: self.settings.queue_bytes_max,
                 oldest_age_ms: age_ms(self.queue.oldest()),
             },
+            requests: self.requests_state(),
             gate: GateState {
                 stage: self.gate.stage(),
                 pct: self.fill_pct(),

@@ -19,7 +19,7 @@ use crate::{
 
 impl Engine {
     pub(super) fn fill_pct(&self) -> f64 {
-        gate::fill_pct(&self.settings, self.queue.records(), self.queue.bytes())
+        gate::fill_pct(&self.settings, self.kafka_queued(), self.not_for_kafka())
     }
 
     pub(super) fn move_gate(&mut self, now: Now, out: &mut Effects) {
@@ -50,7 +50,8 @@ impl Engine {
         if !self.takes_in() {
             return;
         }
-        let grant = self.credit.top_up(&self.settings, self.queue.records(), self.queue.bytes());
+        let ((records, bytes), (others, others_bytes)) = (self.kafka_queued(), self.not_for_kafka());
+        let grant = self.credit.top_up(&self.settings, records + others, bytes + others_bytes);
         out.actions.extend(grant.map(super::event::Action::Source));
     }
 

@@ -6,7 +6,7 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use crate::{
-    record::{PartitionId, Record},
+    record::{PartitionId, Record, RequestId},
     time::{Instant, UnixMillis},
 };
 
@@ -26,6 +26,8 @@ pub struct Queue {
 #[derive(Debug)]
 pub struct Lane {
     pub topic: Arc<str>,
+    /// Of requests over HTTP, not of a topic's records.
+    pub of_requests: bool,
     pub records: VecDeque<Record>,
     pub bytes: u64,
     /// Never later than the earliest deadline in the lane; exact after [`Queue::sweep`].
@@ -37,12 +39,32 @@ pub struct Lane {
 impl Queue {
     /// The lane of a topic, made on first sight. Bounded by the number of topics.
     pub fn lane_id(&mut self, topic: &Arc<str>) -> LaneId {
-        let found = self.lanes.iter().position(|lane| lane.topic == *topic);
-        LaneId(found.unwrap_or_else(|| {
+        self.find_or_make(topic, false)
+    }
+
+    /// The lane of the requests that the worker is to see as records of this topic.
+    pub fn request_lane(&mut self, topic: &Arc<str>) -> LaneId {
+        self.find_or_make(topic, true)
+    }
+
+    fn find_or_make(&mut self, topic: &Arc<str>, of_requests: bool) -> LaneId {
+        let found = self.find(topic, of_requests);
+        found.unwrap_or_else(|| {
             let topic = Arc::clone(topic);
-            self.lanes.push(Lane { topic, records: VecDeque::new(), bytes: 0, earliest: None, stuck_at: None });
-            self.lanes.len() - 1
-        }))
+            let records = VecDeque::new();
+            self.lanes.push(Lane { topic, of_requests, records, bytes: 0, earliest: None, stuck_at: None });
+            LaneId(self.lanes.len() - 1)
+        })
+    }
+
+    fn find(&self, topic: &Arc<str>, of_requests: bool) -> Option<LaneId> {
+        self.lanes.iter().position(|lane| lane.of_requests == of_requests && lane.topic == *topic).map(LaneId)
+    }
+
+    /// The lane whose records may go in the same batch: the same topic's from the other side.
+    pub fn beside(&self, lane: LaneId) -> Option<LaneId> {
+        let lane = self.lane(lane)?;
+        self.find(&lane.topic, !lane.of_requests)
     }
 
     pub fn push(&mut self, lane: LaneId, record: Record) {
@@ -106,6 +128,18 @@ impl Queue {
             lane.records.push_front(record);
         }
         lane.earliest = lane.records.iter().filter_map(|record| record.notes.deadline).min();
+    }
+
+    /// Takes one request out, wherever it is in its lane.
+    pub fn remove(&mut self, lane: LaneId, request: RequestId) -> Option<Record> {
+        let lane = self.lanes.get_mut(lane.0)?;
+        let place = lane.records.iter().position(|record| record.request() == Some(request))?;
+        let record = lane.records.remove(place)?;
+        let charge = record.charge();
+        lane.bytes -= charge;
+        self.bytes -= charge;
+        self.records -= 1;
+        Some(record)
     }
 
     /// Removes every record that `take` wants, in order, and hands it over.

@@ -54,6 +54,11 @@ const COMMIT_GRACE: Duration = Duration::from_secs(3);
 const LEAVE_RESERVE: Duration = Duration::from_secs(3);
 
 impl Drain {
+    /// What is out is waited for, and those who wait for an answer are served.
+    pub fn is_finishing(&self) -> bool {
+        self.stage == DrainStage::Finishing
+    }
+
     pub fn is_leaving(&self) -> bool {
         self.stage == DrainStage::Leaving
     }
@@ -168,20 +173,27 @@ impl Engine {
             return;
         }
         let ids: Vec<PartitionId> = self.partitions.owned().map(|(id, _)| id).collect();
-        let waiting = self.queue.records() + self.retries.records() + self.letters.held();
+        let before = self.queue.records() + self.retries.records() + self.letters.held();
         ids.iter().for_each(|id| self.let_go_waiting(*id, "shutdown", out));
-        let state = DrainState::Started { in_flight: self.in_flight.records(), abandoned: waiting };
+        let left = self.queue.records() + self.retries.records() + self.letters.held();
+        let state = DrainState::Started { in_flight: self.in_flight.records(), abandoned: before - left };
         out.fact(Fact::Drain { state });
         self.drain = Some(Drain { deadline, stage: DrainStage::Finishing, commits_asked: 0 });
     }
 
     pub(super) fn advance_drain(&mut self, now: Now, out: &mut Effects) {
-        let Some(drain) = &mut self.drain else { return };
-        if drain.stage == DrainStage::Finishing {
-            let finished = self.in_flight.is_empty() && self.letters.in_flight() == 0;
-            if !finished && now.mono < drain.deadline {
+        let Some((stage, deadline)) = self.drain.as_ref().map(|drain| (drain.stage, drain.deadline)) else { return };
+        if stage == DrainStage::Finishing {
+            let late = now.mono >= deadline;
+            if late || self.worker.trouble().is_some() {
+                self.dismiss_requests(now, late, out);
+            }
+            let waits = self.queue.records() > 0 || self.retries.records() > 0;
+            let finished = !waits && self.in_flight.is_empty() && self.letters.in_flight() == 0;
+            if !finished && !late {
                 return;
             }
+            let Some(drain) = &mut self.drain else { return };
             // With the brokers away there is no answer to wait for, and the whole has to end in time all the same.
             let until = (now.mono + COMMIT_GRACE).max(drain.deadline.before(LEAVE_RESERVE));
             drain.stage = DrainStage::Committing { until };

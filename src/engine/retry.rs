@@ -113,11 +113,20 @@ impl RetryPool {
     }
 
     /// Lets go of one partition's records.
-    pub fn abandon(&mut self, partition: PartitionId, mut with: impl FnMut(Record)) {
+    pub fn abandon(&mut self, partition: PartitionId, with: impl FnMut(Record)) {
+        self.extract(|record| record.partition == partition, with);
+    }
+
+    /// Drops what is wanted.
+    pub fn drop_all(&mut self, wanted: impl Fn(&Record) -> bool) {
+        self.extract(wanted, drop);
+    }
+
+    fn extract(&mut self, wanted: impl Fn(&Record) -> bool, mut with: impl FnMut(Record)) {
         let (records, bytes) = (&mut self.records, &mut self.bytes);
         self.waiting.retain(|_, group| {
             for list in [&mut group.records, &mut group.behind] {
-                for record in list.extract_if(.., |record| record.partition == partition) {
+                for record in list.extract_if(.., |record| wanted(record)) {
                     *records -= 1;
                     *bytes -= record.charge();
                     with(record);

@@ -1,6 +1,6 @@
 //! The engine's numbers. Validated by `config`; the engine takes them as they are.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use crate::control::{
     dials::Values,
@@ -46,7 +46,28 @@ pub struct EngineSettings {
     pub revoke_drain: Duration,
     /// A partition that is assigned, not gated, behind, and does not move for this long is repaired.
     pub stall_after: Duration,
+    /// `None` without `INGRESS_ADDR`.
+    pub requests: Option<RequestSettings>,
     pub control: ControlSettings,
+}
+
+/// How requests over HTTP are treated.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RequestSettings {
+    /// The topic that the worker sees them as records of.
+    pub topic: Arc<str>,
+    /// The longest any of them waits for its answer.
+    pub timeout: Duration,
+    /// Their share of the records sent while both sides wait, percent.
+    pub weight_pct: u32,
+    /// Share of the queue that only they may take, and that only Kafka may take; percent, 50 at most.
+    pub reserved_pct: u32,
+}
+
+impl Default for RequestSettings {
+    fn default() -> Self {
+        Self { topic: Arc::from("requests"), timeout: Duration::from_secs(30), weight_pct: 50, reserved_pct: 20 }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -150,6 +171,7 @@ impl Default for EngineSettings {
             commit_interval: Some(Duration::from_secs(1)),
             revoke_drain: Duration::from_secs(10),
             stall_after: Duration::from_secs(30),
+            requests: None,
             control: ControlSettings::default(),
         }
     }

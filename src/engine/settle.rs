@@ -9,10 +9,11 @@ use crate::{
     engine::{
         Effects, Engine,
         admission::is_expired,
-        event::{Answer, Reason, Settled, Verdict},
+        event::{Answer, Outcome, Reason, Settled, Verdict},
         fact::{Fact, Stage},
         in_flight::Flight,
         queue::LaneId,
+        requests::Place,
         retry::{Group, Suspicion, backoff, cap_by_deadline},
         settings::Ordering,
         steer,
@@ -49,7 +50,7 @@ struct Call {
 
 impl Engine {
     pub(super) fn on_settled(&mut self, now: Now, settled: Settled, out: &mut Effects) {
-        let Settled { batch, answer, took, status, detail, told } = settled;
+        let Settled { batch, answer, took, status, detail, told, said } = settled;
         let Some(flight) = self.in_flight.take(batch.id) else {
             out.fact(Fact::Stale { what: "batch" });
             return;
@@ -63,7 +64,8 @@ impl Engine {
             took,
             detail: detail.clone(),
         });
-        let lane = self.queue.lane_id(&batch.topic);
+        self.requests.heard(said);
+        let lane = flight.lane;
         if !self.control.is_off() {
             self.note_told(now, told, out);
             if let Some(sample) = steer::sample(now, &flight, &batch.records, &answer, told.worked) {
@@ -119,16 +121,15 @@ impl Engine {
         for record in records.iter() {
             match self.partitions.current(record) {
                 Some(partition) => partition.in_flight -= 1,
-                None => stale = true,
+                None => stale |= record.request().is_none(),
             }
         }
         if stale {
             out.fact(Fact::Stale { what: "answer" });
-            if !matches!(answer, Answer::Each(_)) {
-                for record in records.extract_if(.., |record| self.partitions.current(record).is_none()) {
-                    self.order.free(&record);
-                }
-            }
+        }
+        if !matches!(answer, Answer::Each(_)) {
+            let gone: Vec<Record> = records.extract_if(.., |record| !self.is_current(record)).collect();
+            gone.iter().for_each(|record| self.order.free(record));
         }
     }
 
@@ -140,8 +141,13 @@ impl Engine {
     }
 
     fn complete(&mut self, now: Now, lane: LaneId, records: &[Record], out: &mut Effects) {
-        let (mut late, mut foretold, mut in_time) = (0, 0, 0);
+        let (mut late, mut foretold, mut in_time, mut finished) = (0, 0, 0, 0_u32);
         for record in records {
+            if let Some(id) = record.request() {
+                self.answer(now, id, Outcome::Done, out);
+                continue;
+            }
+            finished += 1;
             let is_late = is_expired(record.notes.deadline, now.wall);
             late += u32::from(is_late);
             foretold += u32::from(record.notes.foretold_late);
@@ -152,8 +158,8 @@ impl Engine {
             self.control.shed_mut().checked(foretold, in_time);
             out.fact(Fact::ForetoldLate { records: foretold, in_time });
         }
-        if let Some((lane, count)) = self.queue.lane(lane).zip(u32::try_from(records.len()).ok().filter(|n| *n > 0)) {
-            out.fact(Fact::Completed { topic: lane.topic.clone(), records: count, late });
+        if let Some(lane) = self.queue.lane(lane).filter(|_| finished > 0) {
+            out.fact(Fact::Completed { topic: lane.topic.clone(), records: finished, late });
         }
     }
 
@@ -173,7 +179,7 @@ impl Engine {
         let mut done = self.spare.pop().unwrap_or_default();
         let mut again = Vec::new();
         for (mut record, verdict) in records.drain(..).zip(verdicts) {
-            if self.partitions.current(&record).is_none() {
+            if !self.is_current(&record) {
                 self.let_go(&record);
                 continue;
             }
@@ -319,6 +325,7 @@ impl Engine {
                 if let Some(partition) = self.partitions.current(&record) {
                     partition.retrying += 1;
                 }
+                self.requests.moved(now.mono, &record, Place::Retrying);
                 kept.push(record);
             } else {
                 self.let_go(&record);

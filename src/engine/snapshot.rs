@@ -14,6 +14,8 @@ pub struct Snapshot {
     /// Why `/readyz` answers 503; empty when ready.
     pub not_ready: Vec<NotReady>,
     pub queue: QueueState,
+    /// `None` without `INGRESS_ADDR`.
+    pub requests: Option<RequestsState>,
     pub gate: GateState,
     pub in_flight: InFlightState,
     pub retry: RetryState,
@@ -61,6 +63,27 @@ pub struct QueueState {
     pub bytes: u64,
     pub bytes_max: u64,
     pub oldest_age_ms: u64,
+}
+
+/// Requests over HTTP. Those in the queue are counted there too.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct RequestsState {
+    /// What the worker sees them as records of.
+    pub topic: String,
+    /// Not answered yet.
+    pub open: u32,
+    pub queued: u32,
+    pub queued_max: Option<u32>,
+    pub queued_bytes: u64,
+    pub queued_bytes_max: u64,
+    /// What of the queue is kept for requests, and as much again for Kafka.
+    pub reserved_records: u32,
+    pub reserved_bytes: u64,
+    pub in_flight: u32,
+    pub retrying: u32,
+    /// Over about the last second.
+    pub dispatched_per_s: f64,
+    pub weight_pct: u32,
 }
 
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]

@@ -43,6 +43,7 @@ impl Bench {
         self.engine.step(self.now, event, &mut effects);
         for action in effects.actions {
             match action {
+                Action::Reply(reply) => panic!("nobody asked: {reply:?}"),
                 Action::Source(command) => self.commands.push(command),
                 Action::Dispatch(batch) => self.out.push(batch),
                 Action::DeadLetter(letter) => self.letters.push(letter),
@@ -92,6 +93,7 @@ impl Bench {
             status: Some(500),
             detail: None,
             told: Told::default(),
+            said: Vec::new(),
         }));
     }
 

@@ -15,7 +15,8 @@ pub const REPAIRS_MAX: u32 = 3;
 impl Engine {
     pub(super) fn on_progress(&mut self, now: Now, progress: &[Progress], out: &mut Effects) {
         // A queue too full for a large record is waited for, whoever is to blame that it is.
-        let room = self.settings.queue_bytes_max.saturating_sub(self.queue.bytes());
+        let taken = self.kafka_queued().1 + self.not_for_kafka().1;
+        let room = self.settings.queue_bytes_max.saturating_sub(taken);
         let reading = self.takes_in() && room >= self.settings.max_record_bytes.min(self.settings.queue_bytes_max);
         let stall_after = self.settings.stall_after;
         let mut behind = false;

@@ -56,6 +56,7 @@ pub struct Answered {
 
 /// What has to be done next.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one at a time, and it is taken apart at once")]
 pub enum Next<'a> {
     Send(&'a [(PartitionId, i64)]),
     Tell(Event),
@@ -63,6 +64,7 @@ pub enum Next<'a> {
 
 /// What the client's answer was.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one at a time, and it is taken apart at once")]
 pub enum Verdict {
     Tell(Event),
     /// It will be sent again.

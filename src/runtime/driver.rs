@@ -1,8 +1,9 @@
 //! The one task that owns the engine: it turns what arrives into events, steps, and performs the effects.
 //!
-//! The select is biased: requests, worker answers, dead letters, the source, the timer. Nothing can starve another:
-//! requests are rare, answers and letters are bounded by what was dispatched, the source by its credit, and the timer
-//! is only needed when nothing else happens, because every step does whatever time allows.
+//! The select is biased: requests of the admin thread, worker answers, dead letters, the source, callers over HTTP, the
+//! timer. Nothing can starve another: the admin thread is slow, answers and letters are bounded by what was dispatched,
+//! the source by its credit, and the timer is only needed when nothing else happens, because every step does whatever
+//! time allows. Callers come late because there is no bound on how often somebody asks who is turned away.
 
 use std::time::Duration;
 
@@ -18,7 +19,9 @@ use crate::{
         settings::EngineSettings,
         snapshot::Phase,
     },
-    runtime::{DeadLetterSink, Observer, Source, SourceEvent, Worker, clock::Clock, handle::Request},
+    runtime::{
+        Callers, DeadLetterSink, NoCallers, Observer, Source, SourceEvent, Worker, clock::Clock, handle::Request,
+    },
 };
 
 /// Why the driver cannot go on. A restart replays what was not committed.
@@ -30,7 +33,7 @@ pub enum Fatal {
     Call(JoinError),
 }
 
-pub struct Driver<S, W, D, O> {
+pub struct Driver<S, W, D, O, C = NoCallers> {
     engine: Engine,
     effects: Effects,
     clock: Clock,
@@ -38,6 +41,7 @@ pub struct Driver<S, W, D, O> {
     worker: W,
     letters: D,
     observer: O,
+    callers: C,
     requests: mpsc::Receiver<Request>,
     /// Bound: the concurrency limit.
     calls: JoinSet<Settled>,
@@ -53,7 +57,8 @@ enum Arrival {
     Fatal(Fatal),
 }
 
-impl<S: Source, W: Worker, D: DeadLetterSink, O: Observer> Driver<S, W, D, O> {
+impl<S, W, D, O> Driver<S, W, D, O> {
+    /// One that nobody asks over HTTP.
     pub fn new(
         settings: EngineSettings,
         clock: Clock,
@@ -71,12 +76,21 @@ impl<S: Source, W: Worker, D: DeadLetterSink, O: Observer> Driver<S, W, D, O> {
             worker,
             letters,
             observer,
+            callers: NoCallers,
             requests,
             calls: JoinSet::new(),
             produces: JoinSet::new(),
         }
     }
 
+    /// The same with somebody who does.
+    pub fn with_callers<C>(self, callers: C) -> Driver<S, W, D, O, C> {
+        let Self { engine, effects, clock, source, worker, letters, observer, requests, calls, produces, .. } = self;
+        Driver { engine, effects, clock, source, worker, letters, observer, callers, requests, calls, produces }
+    }
+}
+
+impl<S: Source, W: Worker, D: DeadLetterSink, O: Observer, C: Callers> Driver<S, W, D, O, C> {
     /// Runs until the group is left.
     ///
     /// # Errors
@@ -86,9 +100,7 @@ impl<S: Source, W: Worker, D: DeadLetterSink, O: Observer> Driver<S, W, D, O> {
         while self.engine.phase() != Phase::Stopped {
             match self.next().await {
                 Arrival::Event(event) => self.step(event),
-                Arrival::Source(SourceEvent::Engine(event)) => self.step(event),
-                Arrival::Source(SourceEvent::Note(note)) => self.observer.note(self.clock.now(), &note),
-                Arrival::Source(SourceEvent::Fatal(why)) => return Err(Fatal::Source(why)),
+                Arrival::Source(event) => self.take(event)?,
                 Arrival::Request(request) => self.serve(request),
                 Arrival::Fatal(why) => return Err(why),
             }
@@ -96,10 +108,25 @@ impl<S: Source, W: Worker, D: DeadLetterSink, O: Observer> Driver<S, W, D, O> {
         Ok(())
     }
 
-    /// Out of the group and still up: answers requests until the process ends.
+    fn take(&mut self, event: SourceEvent) -> Result<(), Fatal> {
+        match event {
+            SourceEvent::Engine(event) => self.step(event),
+            SourceEvent::Note(note) => self.observer.note(self.clock.now(), &note),
+            SourceEvent::Fatal(why) => return Err(Fatal::Source(why)),
+        }
+        Ok(())
+    }
+
+    /// Out of the group and still up: answers whoever asks until the process ends.
     pub async fn linger(&mut self) {
-        while let Some(request) = self.requests.recv().await {
-            self.serve(request);
+        loop {
+            tokio::select! {
+                request = self.requests.recv() => match request {
+                    Some(request) => self.serve(request),
+                    None => return,
+                },
+                event = self.callers.next() => drop(self.take(event)),
+            }
         }
     }
 
@@ -117,6 +144,7 @@ impl<S: Source, W: Worker, D: DeadLetterSink, O: Observer> Driver<S, W, D, O> {
                 Err(error) => Arrival::Fatal(Fatal::Call(error)),
             },
             event = self.source.next() => Arrival::Source(event),
+            event = self.callers.next() => Arrival::Source(event),
             () = sleep_until(wake) => Arrival::Event(Event::Wake),
         }
     }
@@ -133,6 +161,7 @@ impl<S: Source, W: Worker, D: DeadLetterSink, O: Observer> Driver<S, W, D, O> {
                 Action::DeadLetter(letter) => {
                     self.produces.spawn(self.letters.send(letter));
                 }
+                Action::Reply(reply) => self.callers.answer(reply),
             }
         }
         for fact in self.effects.facts.drain(..) {

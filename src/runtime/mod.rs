@@ -10,7 +10,7 @@ pub mod handle;
 use std::future::Future;
 
 use crate::{
-    engine::event::{Batch, Command, DeadLetter, DeadLettered, Event, Settled},
+    engine::event::{Batch, Command, DeadLetter, DeadLettered, Event, Reply, Settled},
     engine::fact::Fact,
     time::Now,
 };
@@ -44,6 +44,8 @@ pub enum SourceNote {
     Resumed { first_record: std::time::Duration },
     /// The client reported an error it deals with itself: its code and its words.
     ClientError { code: String, text: String },
+    /// A request over HTTP was no request for the worker; it was answered with this status.
+    RequestRefused { status: u16 },
 }
 
 /// Who does the inference.
@@ -72,6 +74,27 @@ impl<T: DeadLetterSink> DeadLetterSink for Option<T> {
             }
         }
     }
+}
+
+/// Who asks over HTTP and waits for an answer.
+pub trait Callers {
+    /// The next request, or the news that somebody has stopped waiting. Cancel safe; never ends where nobody can ask.
+    fn next(&mut self) -> impl Future<Output = SourceEvent>;
+
+    /// Gives an answer to whoever waits for it, if he still does.
+    fn answer(&mut self, reply: Reply);
+}
+
+/// Nobody asks.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoCallers;
+
+impl Callers for NoCallers {
+    fn next(&mut self) -> impl Future<Output = SourceEvent> {
+        std::future::pending()
+    }
+
+    fn answer(&mut self, _: Reply) {}
 }
 
 /// Who watches: metrics and logs, or the simulator's checker.

@@ -19,6 +19,10 @@ pub enum Due {
     Produce {
         records: u32,
     },
+    /// Callers ask this many times over HTTP.
+    Ask {
+        requests: u32,
+    },
     Fault(usize),
     FaultOver(usize),
     /// Everything is well from here on.

@@ -13,6 +13,7 @@ pub mod checker;
 pub mod due;
 pub mod fault;
 pub mod report;
+pub mod requests;
 pub mod rng;
 pub mod run;
 pub mod scenario;

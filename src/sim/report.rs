@@ -40,6 +40,14 @@ pub struct Tally {
     pub waiting_peak: u64,
     pub in_flight_peak: u64,
     pub span_peak: u64,
+    /// Requests over HTTP that reached the engine, and what became of them.
+    pub asked: u64,
+    pub served: u64,
+    pub turned_away: u64,
+    pub timed_out: u64,
+    pub refused: u64,
+    pub dismissed: u64,
+    pub hung_up: u64,
     pub told_completed: u64,
     pub told_late: u64,
     pub told_expired: u64,
@@ -82,6 +90,13 @@ pub struct Expect {
     pub hard_pauses: Band,
     pub queue_peak: Band,
     pub in_flight_peak: Band,
+    pub asked: Band,
+    pub served: Band,
+    pub turned_away: Band,
+    pub timed_out: Band,
+    pub refused: Band,
+    pub dismissed: Band,
+    pub hung_up: Band,
     /// Virtual time until everything was drained.
     pub drained_ms: Band,
 }
@@ -117,6 +132,13 @@ impl Expect {
             ("hard_pauses", self.hard_pauses, tally.hard_pauses),
             ("queue_peak", self.queue_peak, tally.queue_peak),
             ("in_flight_peak", self.in_flight_peak, tally.in_flight_peak),
+            ("asked", self.asked, tally.asked),
+            ("served", self.served, tally.served),
+            ("turned_away", self.turned_away, tally.turned_away),
+            ("timed_out", self.timed_out, tally.timed_out),
+            ("refused", self.refused, tally.refused),
+            ("dismissed", self.dismissed, tally.dismissed),
+            ("hung_up", self.hung_up, tally.hung_up),
             ("drained_ms", self.drained_ms, drained_at.0 / 1_000_000),
         ];
         each.into_iter().find_map(|(name, band, value)| {
@@ -151,6 +173,13 @@ impl Display for Report {
             "  peaks: queue {} records {} bytes, waiting {}, in flight {} batches, span {}; pauses {} soft {} hard",
             t.queue_peak, t.queue_bytes_peak, t.waiting_peak, t.in_flight_peak, t.span_peak, t.pauses, t.hard_pauses
         )?;
+        if t.asked > 0 {
+            writeln!(
+                f,
+                "  requests: {} asked, {} served, {} turned away, {} timed out, {} refused, {} dismissed, {} hung up",
+                t.asked, t.served, t.turned_away, t.timed_out, t.refused, t.dismissed, t.hung_up
+            )?;
+        }
         write!(f, "  drained at {} ms, over at {} ms", self.drained_at.0 / 1_000_000, self.over_at.0 / 1_000_000)
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::{
     control::settings::ControlSettings,
     engine::settings::{EngineSettings, PoisonPolicy},
-    sim::{fault::Fault, report::Expect, rng::Rng, workload::Workload},
+    sim::{fault::Fault, report::Expect, requests::Requests, rng::Rng, workload::Workload},
 };
 
 #[derive(Debug, Clone)]
@@ -19,6 +19,7 @@ pub struct Setup {
     /// Partitions of each topic.
     pub topics: Vec<u32>,
     pub workload: Workload,
+    pub requests: Requests,
     pub broker: BrokerSetup,
     pub worker: WorkerSetup,
     pub sink: SinkSetup,
@@ -100,6 +101,7 @@ impl Default for Setup {
             settings: settings(),
             topics: vec![4],
             workload: Workload::default(),
+            requests: Requests::default(),
             broker: BrokerSetup {
                 fetch: Latency::millis(1, 5),
                 commit: Latency::millis(1, 5),

@@ -25,6 +25,14 @@ pub fn shrink(setup: &Setup, fails: impl Fn(&Setup) -> bool) -> Setup {
         }
         small = fewer;
     }
+    while small.requests.count > 0 {
+        let mut fewer = small.clone();
+        fewer.requests.count /= 2;
+        if !fails(&fewer) {
+            break;
+        }
+        small = fewer;
+    }
     small
 }
 

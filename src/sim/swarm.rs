@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use crate::{
     control::settings::{Adaptive, ControlSettings, QueueOrder, Range, TtlMode},
-    engine::settings::{EngineSettings, Ordering, PoisonPolicy, RetrySettings, TombstonePolicy},
+    engine::settings::{EngineSettings, Ordering, PoisonPolicy, RequestSettings, RetrySettings, TombstonePolicy},
     record::PartitionId,
     sim::{
         fault::{CommitMood, Fault, Kind, Set, SinkMood, WorkerMood},
+        requests::Requests,
         rng::Rng,
         setup::{BrokerSetup, Latency, Setup, SinkSetup, WorkerSetup},
         workload::{Poison, Workload},
@@ -27,11 +28,13 @@ pub fn draw(seed: u64) -> Setup {
     let workload = workload(rng);
     let mut settings = settings(rng);
     settings.control = control(&mut Rng::stream(seed, 101), &settings);
+    let requests = requests(&mut Rng::stream(seed, 102), &mut settings);
     let faults = faults(rng, &settings, &workload, partitions);
     Setup {
         why: "whatever comes, every promise holds".to_owned(),
         topics,
         workload,
+        requests,
         broker: broker(rng),
         worker: worker(rng),
         sink: SinkSetup { latency: latency(rng), fail_per_mille: one_of(rng, &[0, 0, 0, 100]) },
@@ -101,6 +104,7 @@ fn settings(rng: &mut Rng) -> EngineSettings {
         commit_interval: (!rng.chance(30)).then_some(Duration::from_millis(one_of(rng, &[50, 1_000, 5_000]))),
         revoke_drain: Duration::from_millis(one_of(rng, &[0, 100, 2_000, 10_000])),
         stall_after: Duration::from_millis(one_of(rng, &[2_000, 30_000])),
+        requests: None,
         control: ControlSettings::off(),
     }
 }
@@ -134,6 +138,30 @@ fn control(rng: &mut Rng, settings: &EngineSettings) -> ControlSettings {
         linger_ms: count(rng, u32::try_from(settings.linger.as_millis()).unwrap_or(0), 250),
         pause_pct: percent(rng, high, between.max(low + 1.0).min(high), 95.0),
         resume_pct: percent(rng, low, 1.0, between.min(high - 1.0).max(low)),
+    }
+}
+
+/// In some runs people ask over HTTP too, where either side's reserve takes a record of any size.
+fn requests(rng: &mut Rng, settings: &mut EngineSettings) -> Requests {
+    let reserved_pct = one_of(rng, &[1, 20, 50]);
+    let fits = settings.queue_bytes_max / 100 * u64::from(reserved_pct) >= settings.max_record_bytes;
+    if !rng.chance(400) || !fits || settings.queue_records_max.is_some_and(|max| max < 2) {
+        return Requests::default();
+    }
+    let (timeout, weight_pct) = (Duration::from_millis(one_of(rng, &[50, 1_000, 30_000])), one_of(rng, &[1, 50, 90]));
+    settings.requests =
+        Some(RequestSettings { topic: std::sync::Arc::from("topic-0"), timeout, weight_pct, reserved_pct });
+    let low = one_of(rng, &[-100, 0, 20, 500]);
+    Requests {
+        count: one_of(rng, &[10, 100, 400]),
+        bursts: one_of(rng, &[1, 10, 100]),
+        over: Duration::from_millis(one_of(rng, &[0, 2_000, 20_000])),
+        bytes: one_of(rng, &[(0, 10), (50, 200), (10, 1_000)]),
+        deadline_per_mille: one_of(rng, &[0, 500, 1_000]),
+        deadline_ms: (low, low + one_of(rng, &[10, 1_000, 30_000])),
+        gone_per_mille: one_of(rng, &[0, 0, 100, 500]),
+        gone_after_ms: one_of(rng, &[5, 200, 5_000]),
+        poison_per_mille: one_of(rng, &[0, 0, 50, 300]),
     }
 }
 

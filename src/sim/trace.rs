@@ -11,7 +11,7 @@ use std::{
 
 use crate::{
     engine::event::{BatchId, CommitId, Reason},
-    record::PartitionId,
+    record::{PartitionId, RequestId},
     time::Instant,
 };
 
@@ -48,6 +48,9 @@ pub enum Step {
     Skipped { number: i32, offset: i64 },
     CommitAsked { id: CommitId, partition: PartitionId, offset: i64 },
     Committed { id: CommitId, partition: PartitionId, offset: i64, outcome: &'static str },
+    Asked { id: RequestId },
+    Gone { id: RequestId },
+    Replied { id: RequestId, outcome: &'static str },
     Woke,
 }
 

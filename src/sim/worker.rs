@@ -8,13 +8,15 @@ use std::time::Duration;
 
 use crate::{
     engine::event::{Answer, Batch, Event, Settled, Told, Verdict},
+    record::Record,
     sim::{
         broker::log::Log,
         due::{Cx, Due},
         fault::WorkerMood,
+        requests,
         setup::WorkerSetup,
         trace::Step,
-        workload::{LogRecord, Poison},
+        workload::Poison,
     },
     time::Instant,
 };
@@ -94,22 +96,25 @@ impl Worker {
     }
 
     fn judge(&self, cx: &mut Cx<'_>, batch: &Batch, logs: &[Log]) -> (Answer, Option<u16>) {
-        let found: Vec<Option<&LogRecord>> =
-            batch.records.iter().map(|record| logs.get(record.partition.index())?.record(record.offset)).collect();
-        let has = |poison| found.iter().flatten().any(|record| record.poison == Some(poison));
+        let of = |record: &Record| match record.request() {
+            Some(_) => requests::poison(record),
+            None => logs.get(record.partition.index())?.record(record.offset)?.poison,
+        };
+        let found: Vec<Option<Poison>> = batch.records.iter().map(of).collect();
+        let has = |poison| found.contains(&Some(poison));
         if self.mood == Some(WorkerMood::Failing) || has(Poison::Crash) || cx.rng.chance(self.setup.fail_per_mille) {
             return (Answer::Failed, Some(500));
         }
         if self.mood == Some(WorkerMood::Refusing) || has(Poison::Refused) {
             return (Answer::Refused, Some(400));
         }
-        let verdicts: Vec<Verdict> = found.iter().map(|record| self.verdict(cx, *record)).collect();
+        let verdicts: Vec<Verdict> = found.iter().map(|poison| self.verdict(cx, *poison)).collect();
         let plain = verdicts.iter().all(|verdict| *verdict == Verdict::Success);
         (if plain && cx.rng.chance(800) { Answer::Done } else { Answer::Each(verdicts) }, Some(200))
     }
 
-    fn verdict(&self, cx: &mut Cx<'_>, record: Option<&LogRecord>) -> Verdict {
-        match record.and_then(|record| record.poison) {
+    fn verdict(&self, cx: &mut Cx<'_>, poison: Option<Poison>) -> Verdict {
+        match poison {
             Some(Poison::Drop) => Verdict::Drop,
             Some(Poison::Retry) => Verdict::Retry,
             Some(Poison::Undecodable) => Verdict::Undecodable,
@@ -130,6 +135,8 @@ impl Worker {
 
 fn answer(cx: &mut Cx<'_>, took: Duration, batch: Batch, answer: Answer, status: Option<u16>) {
     let detail = status.map(|status| format!("status {status}").into_boxed_str());
-    let settled = Settled { batch, answer, took, status, detail, told: Told::default() };
+    // Who answers each by itself says something of each.
+    let said = if matches!(answer, Answer::Each(_)) { requests::said(&batch) } else { Vec::new() };
+    let settled = Settled { batch, answer, took, status, detail, told: Told::default(), said };
     cx.after(took, Due::ToEngine { process: cx.process, event: Event::Settled(settled) });
 }

@@ -48,6 +48,12 @@ macro_rules! table {
 table! {
     QueueEnqueued INFO "queue_enqueued" ["depth", "maxsize", "bounded", "records", "bytes"]
         "One poll was taken in. `maxsize` is 0 when the queue has no record bound.";
+    RequestEnqueued INFO "request_enqueued" ["request", "depth", "bytes"]
+        "A request over HTTP was taken in. `depth` counts the requests in the queue.";
+    RequestRejectedFull WARN "request_rejected_full" ["request", "depth", "bytes", "retry_after_ms"]
+        "There was no room for a request over HTTP: it was answered with 429.";
+    RequestDone INFO "request_done" ["request", "outcome", "waited_ms", "took_ms"]
+        "A request over HTTP has its answer, or its caller is `gone`.";
     ConsumerPaused INFO "consumer_paused" ["topic", "partitions", "tps", "depth", "pct", "stage", "reason"]
         "The gate, or a partition's own, shut. With several topics `topic` names all of them and `tps` says which partition is whose.";
     ConsumerResumed INFO "consumer_resumed" ["topic", "partitions", "tps", "depth", "pct", "stage", "reason", "shut_ms"]

@@ -69,6 +69,8 @@ fn write_snapshot(page: &mut Page<'_>, s: &Snapshot) {
     page.single(&n::QUEUE_BYTES, s.queue.bytes as f64);
     page.single(&n::QUEUE_LIMIT_BYTES, s.queue.bytes_max as f64);
     page.single(&n::QUEUE_OLDEST, seconds(s.queue.oldest_age_ms));
+    page.maybe(&n::REQUESTS_OPEN, s.requests.as_ref().map(|requests| f64::from(requests.open)));
+    page.maybe(&n::REQUESTS_QUEUED, s.requests.as_ref().map(|requests| f64::from(requests.queued)));
     page.single(&n::QUEUE_FILL, s.gate.pct / 100.0);
     page.head(&n::WATERMARK);
     page.sample(&n::WATERMARK, &["high"], s.knobs.pause_threshold_pct / 100.0);

@@ -31,6 +31,8 @@ const TROUBLE: Label = one_of("cause", &["busy", "away", "misconfigured"]);
 const STALE: Label = one_of("what", &["record", "batch", "answer", "commit", "dead_letter"]);
 const ANSWER: Label =
     one_of("answer", &["done", "each", "busy", "away", "failed", "refused", "too_large", "misconfigured"]);
+const REQUEST_OUTCOME: Label =
+    one_of("outcome", &["done", "rejected", "failed", "expired", "unavailable", "full", "draining", "gone"]);
 const PARTITION: [Label; 2] = [any("topic"), any("partition")];
 
 macro_rules! table {
@@ -55,6 +57,20 @@ table! {
         "Bytes of the records handed over by polls, as they are charged to the byte bounds.";
     DEADLINE_MALFORMED: Counter, Records, Facts, "sluicegate_deadline_malformed_records_total", [],
         "Records whose deadline_ms header does not parse; they are delivered as if they had none.";
+
+    // Requests over HTTP.
+    REQUESTS: Counter, Events, Facts, "sluicegate_requests_total", [REQUEST_OUTCOME],
+        "Requests over HTTP by what became of them; gone = the caller hung up first.";
+    REQUESTS_REFUSED: Counter, Events, Facts, "sluicegate_requests_refused_total", [any("status")],
+        "HTTP requests that were none for the worker (method, path, headers, size), by the status they were answered with.";
+    REQUEST_WAIT: Histogram, Seconds, Facts, "sluicegate_request_wait_seconds", [],
+        "Time from taking a request in to sending it to the worker for the first time, or to its end if it never was.";
+    REQUEST_LATENCY: Histogram, Seconds, Facts, "sluicegate_request_latency_seconds", [REQUEST_OUTCOME],
+        "Time from taking a request in to its answer.";
+    REQUESTS_OPEN: Gauge, Records, Snapshot, "sluicegate_requests_open_records", [],
+        "Requests over HTTP that are not answered yet; absent without INGRESS_ADDR.";
+    REQUESTS_QUEUED: Gauge, Records, Snapshot, "sluicegate_requests_queued_records", [],
+        "Requests over HTTP in the queue, which counts them too; absent without INGRESS_ADDR.";
 
     // The queue and its gate.
     QUEUE_RECORDS: Gauge, Records, Snapshot, "sluicegate_queue_records", [],

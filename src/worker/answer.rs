@@ -14,7 +14,8 @@ use super::{
     },
 };
 use crate::{
-    engine::event::{Answer, Batch, Verdict},
+    engine::event::{Answer, Batch, Said, Verdict},
+    record::RequestId,
     time::UnixMillis,
 };
 
@@ -68,6 +69,8 @@ fn retry_after(value: &str, wall: UnixMillis) -> Option<Duration> {
 pub struct Reading {
     pub answer: Answer,
     pub detail: Option<Box<str>>,
+    /// Of the requests over HTTP in the batch.
+    pub said: Vec<(RequestId, Said)>,
 }
 
 /// Reads a whole answer. Of an answer that is not a 2xx the body may be cut: it is only quoted.
@@ -77,6 +80,7 @@ pub fn read(head: &Head, body: &[u8], batch: &Batch, request: &Encoded) -> Readi
 
 fn read_success(head: &Head, body: &[u8], batch: &Batch, request: &Encoded) -> Reading {
     let text = body.trim_ascii();
+    let mut said = Vec::new();
     let (shape, verdicts, detail) = if text.is_empty() || text == b"null" {
         (Shape::Empty, Vec::new(), None)
     } else if let Some(encoding) = &head.encoding {
@@ -84,7 +88,8 @@ fn read_success(head: &Head, body: &[u8], batch: &Batch, request: &Encoded) -> R
         (Shape::Other, Vec::new(), Some(wrong_shape(head, body, &what)))
     } else {
         match statuses::read(text, batch, &request.undecodable) {
-            Ok(Statuses { verdicts, oddities }) => {
+            Ok(Statuses { verdicts, said: kept, oddities }) => {
+                said = kept;
                 let detail = statuses_detail(&verdicts, &oddities, body);
                 (Shape::Statuses, verdicts, detail)
             }
@@ -92,7 +97,7 @@ fn read_success(head: &Head, body: &[u8], batch: &Batch, request: &Encoded) -> R
         }
     };
     let answer = classify(Seen::Success(shape)).answer(verdicts, None);
-    with_undecodable(Reading { answer, detail: detail.map(limited) }, batch, request)
+    with_undecodable(Reading { answer, detail: detail.map(limited), said }, batch, request)
 }
 
 /// The records that were not sent have a verdict too, if those that were have one.
@@ -109,13 +114,13 @@ fn with_undecodable(reading: Reading, batch: &Batch, request: &Encoded) -> Readi
         detail.push_str("; ");
         detail.push_str(&more);
     }
-    Reading { answer: Answer::Each(verdicts), detail: Some(limited(detail)) }
+    Reading { answer: Answer::Each(verdicts), detail: Some(limited(detail)), said: reading.said }
 }
 
 /// The reading for a batch of which nothing can be sent.
 pub fn all_undecodable(batch: &Batch, request: &Encoded) -> Reading {
     let answer = Answer::Each(sent(Verdict::Success, batch, request));
-    Reading { answer, detail: Some(limited(undecodable_detail(request))) }
+    Reading { answer, detail: Some(limited(undecodable_detail(request))), said: Vec::new() }
 }
 
 /// `verdict` for every record that was sent.
@@ -144,7 +149,7 @@ fn read_refusal(head: &Head, body: &[u8]) -> Reading {
         _ if body.is_empty() => None,
         _ => Some(quoted(head, body)),
     };
-    Reading { answer: meaning.answer(Vec::new(), head.retry_after), detail: detail.map(limited) }
+    Reading { answer: meaning.answer(Vec::new(), head.retry_after), detail: detail.map(limited), said: Vec::new() }
 }
 
 /// The reading of a call that came to no answer.
@@ -159,7 +164,7 @@ pub fn no_answer(failure: Failure) -> Reading {
         }
         _ => failure.text,
     };
-    Reading { answer: meaning.answer(Vec::new(), None), detail: Some(limited(text)) }
+    Reading { answer: meaning.answer(Vec::new(), None), detail: Some(limited(text)), said: Vec::new() }
 }
 
 fn wrong_shape(head: &Head, body: &[u8], what: &str) -> String {

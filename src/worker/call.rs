@@ -76,13 +76,14 @@ impl Caller {
                 status: None,
                 detail: None,
                 told: Told::default(),
+                said: Vec::new(),
             };
         }
         let id = format!("{:016x}-{}", self.instance, batch.id.0);
         let mut request = json::encode(&batch, &id, self.value_format);
         if request.undecodable.len() == batch.records.len() {
-            let Reading { answer, detail } = answer::all_undecodable(&batch, &request);
-            return Settled { batch, answer, took: Duration::ZERO, status: None, detail, told: Told::default() };
+            let Reading { answer, detail, said } = answer::all_undecodable(&batch, &request);
+            return Settled { batch, answer, took: Duration::ZERO, status: None, detail, told: Told::default(), said };
         }
         let mut call = Call {
             batch: &batch,
@@ -99,8 +100,8 @@ impl Caller {
         };
         let took = call.sent_at.map(|at| at.elapsed()).unwrap_or_default();
         let status = call.head.as_ref().map(|head| head.status);
-        let Reading { answer, detail } = read(outcome, &batch, &request);
-        Settled { batch, answer, took, status, detail, told: Told::default() }
+        let Reading { answer, detail, said } = read(outcome, &batch, &request);
+        Settled { batch, answer, took, status, detail, told: Told::default(), said }
     }
 
     /// Sends the request, at most twice: once more if a kept connection turned out to be dead, which says nothing
@@ -186,6 +187,6 @@ fn read(outcome: Outcome, batch: &Batch, request: &Encoded) -> Reading {
     match outcome {
         Outcome::Answered(head, body) => answer::read(&head, &body, batch, request),
         Outcome::Failed(failure) => answer::no_answer(failure),
-        Outcome::TooLate => Reading { answer: Answer::NotSent, detail: None },
+        Outcome::TooLate => Reading { answer: Answer::NotSent, detail: None, said: Vec::new() },
     }
 }

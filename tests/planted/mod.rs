@@ -6,6 +6,7 @@ mod bugs;
 
 use sluicegate::sim::{
     checker::Promise,
+    requests::Requests,
     run::run_tampered,
     setup::Setup,
     swarm,
@@ -19,6 +20,8 @@ const SEEDS: u64 = 60;
 fn is_found<T: Tamper>(promises: &[Promise], fit: impl Fn(&mut Setup), bug: impl Fn() -> T) {
     for seed in 0..SEEDS {
         let mut setup = swarm::draw(seed);
+        // Callers only where the bug is about them.
+        (setup.requests, setup.settings.requests) = (Requests::default(), None);
         fit(&mut setup);
         if let Err(failure) = run_tampered(seed, &setup, &bug) {
             let promise = failure.violation.promise;

@@ -55,6 +55,7 @@ impl<O: Observer> Run<O> {
         self.engine.step(self.now, event, &mut effects);
         for action in effects.actions {
             match action {
+                Action::Reply(reply) => panic!("nobody asked: {reply:?}"),
                 Action::Source(command) => self.commands.push(command),
                 Action::Dispatch(batch) => self.out.push(batch),
                 Action::DeadLetter(letter) => panic!("the policy is skip: {letter:?}"),
@@ -90,6 +91,7 @@ impl<O: Observer> Run<O> {
             status: Some(200),
             detail: None,
             told: Told::default(),
+            said: Vec::new(),
         }));
     }
 

@@ -36,7 +36,7 @@ fn topics(review: &mut Review<'_>) {
 }
 
 /// Kafka's own rule.
-fn is_topic(name: &str) -> bool {
+pub(super) fn is_topic(name: &str) -> bool {
     let fits = (1..=249).contains(&name.len()) && name != "." && name != "..";
     fits && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
 }

@@ -2,6 +2,7 @@
 //! that problem is reported already.
 
 mod control;
+mod ingress;
 mod kafka;
 mod queue;
 mod timing;
@@ -25,6 +26,7 @@ pub(crate) fn check(mut review: Review<'_>) {
     timing::check(&mut review);
     kafka::check(&mut review);
     worker::check(&mut review);
+    ingress::check(&mut review);
 }
 
 impl Review<'_> {

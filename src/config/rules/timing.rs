@@ -39,6 +39,10 @@ pub(super) fn check(review: &mut Review<'_>) {
     not_longer(review, &INFERENCE_TIMEOUT, &SHUTDOWN_TIMEOUT, "a call in flight at SIGTERM could not finish");
     not_longer(review, &WORKER_CONNECT_TIMEOUT, &INFERENCE_TIMEOUT, "opening a connection is part of the call");
     not_longer(review, &RETRY_BACKOFF_MIN, &RETRY_BACKOFF_MAX, "the back-off grows from the first to the second");
+    if review.values.is_set(&INGRESS_ADDR) {
+        let why = "connections could not be closed in order before the process ends";
+        not_longer(review, &INGRESS_DRAIN_GRACE, &SHUTDOWN_TIMEOUT, why);
+    }
     group(review);
 }
 

@@ -24,6 +24,7 @@ pub(crate) fn build(values: &Values, pass_through: &PassThrough) -> Result<Setti
         kafka: kafka(values, pass_through)?,
         worker: worker(values)?,
         admin: AdminSettings { addr: values.need(&ADMIN_ADDR)?, probe_addr: values.get(&PROBE_ADDR) },
+        ingress: super::ingress::build(values)?,
         log: LogSettings {
             format: match values.need(&LOG_FORMAT)? {
                 "json" => LogFormat::Json,
@@ -83,6 +84,7 @@ fn engine(values: &Values, pass_through: &PassThrough) -> Result<EngineSettings,
         commit_interval: manual_commit.then_some(commit_interval),
         revoke_drain: drain_timeout(values, pass_through),
         stall_after: values.need(&STALL_AFTER)?,
+        requests: super::ingress::requests(values)?,
         control: super::control::build(values)?,
     })
 }

@@ -2,14 +2,15 @@
 
 mod build;
 mod control;
+mod ingress;
 
 pub(crate) use build::build;
 
 use std::{path::PathBuf, time::Duration};
 
 use crate::{
-    admin::settings::AdminSettings, engine::settings::EngineSettings, kafka::settings::KafkaSettings,
-    telemetry::settings::LogSettings, worker::settings::WorkerSettings,
+    admin::settings::AdminSettings, engine::settings::EngineSettings, ingress::settings::IngressSettings,
+    kafka::settings::KafkaSettings, telemetry::settings::LogSettings, worker::settings::WorkerSettings,
 };
 
 /// Everything `run` needs to know.
@@ -19,6 +20,8 @@ pub struct Settings {
     pub kafka: KafkaSettings,
     pub worker: WorkerSettings,
     pub admin: AdminSettings,
+    /// `None` without `INGRESS_ADDR`.
+    pub ingress: Option<IngressSettings>,
     pub log: LogSettings,
     /// `STATE_DIR`: where what was learnt is kept.
     pub state_dir: Option<PathBuf>,

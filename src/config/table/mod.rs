@@ -6,12 +6,13 @@ mod batch;
 mod commit;
 mod control;
 mod failure;
+mod ingress;
 mod kafka;
 mod queue;
 mod watch;
 mod worker;
 
-pub use self::{batch::*, commit::*, control::*, failure::*, kafka::*, queue::*, watch::*, worker::*};
+pub use self::{batch::*, commit::*, control::*, failure::*, ingress::*, kafka::*, queue::*, watch::*, worker::*};
 
 use crate::config::flag::{Flag, Section};
 
@@ -40,6 +41,7 @@ pub const SECTIONS: &[(Section, &[Flag])] = &[
     (Section::Control, CONTROL),
     (Section::Failure, FAILURE),
     (Section::Commit, COMMIT),
+    (Section::Ingress, INGRESS),
     (Section::Watch, WATCH),
 ];
 

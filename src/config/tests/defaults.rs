@@ -8,7 +8,7 @@ use crate::{
         table::{self, *},
     },
     control::settings::{Adaptive, ControlSettings, QueueOrder, Range, TtlMode},
-    engine::settings::{EngineSettings, Ordering, PoisonPolicy, RetrySettings, TombstonePolicy},
+    engine::settings::{EngineSettings, Ordering, PoisonPolicy, RequestSettings, RetrySettings, TombstonePolicy},
     telemetry::settings::{LogFormat, LogLevel},
     worker::settings::{Target, ValueFormat},
 };
@@ -205,6 +205,16 @@ const OTHER: &[(&Flag, &str)] = &[
     (&STALL_AFTER, "29s"),
     (&ADMIN_ADDR, "127.0.0.1:1"),
     (&PROBE_ADDR, "0.0.0.0:2"),
+    (&INGRESS_ADDR, "0.0.0.0:3"),
+    (&INGRESS_PATHS, "/a,/b"),
+    (&INGRESS_TOPIC, "asked"),
+    (&INGRESS_TIMEOUT, "31s"),
+    (&INGRESS_WEIGHT, "51"),
+    (&INGRESS_RESERVED_PCT, "21"),
+    (&INGRESS_HEADERS, "X-One,x-two"),
+    (&INGRESS_CONNECTIONS_MAX, "1025"),
+    (&INGRESS_KEEP_ALIVE, "76s"),
+    (&INGRESS_DRAIN_GRACE, "2s"),
     (&LOG_FORMAT, "json"),
     (&LOG_LEVEL, "debug"),
 ];
@@ -237,6 +247,12 @@ fn every_flag_reaches_its_setting() {
 
     let ms = Duration::from_millis;
     let expected = EngineSettings {
+        requests: Some(RequestSettings {
+            topic: "asked".into(),
+            timeout: ms(31_000),
+            weight_pct: 51,
+            reserved_pct: 21,
+        }),
         queue_records_max: Some(513),
         queue_bytes_max: 17 << 20,
         max_poll_records: 65,
@@ -276,6 +292,7 @@ fn every_flag_reaches_its_setting() {
             resume_pct: Range::new(51.0, 11.0, 79.0),
         },
     };
+    let kafka_queue_bytes = expected.queue_bytes_max;
     assert_eq!(settings.engine, expected);
     assert_eq!(settings.state_dir.as_deref(), Some(std::path::Path::new("/var/lib/sluicegate")));
 
@@ -299,6 +316,15 @@ fn every_flag_reaches_its_setting() {
     assert_eq!((worker.response_bytes_max, worker.inference_timeout), (2 << 20, ms(14_000)));
     assert_eq!((worker.wait_for_model, worker.model_wait_timeout), (false, ms(6000)));
 
+    let ingress = settings.ingress.unwrap();
+    assert_eq!(
+        (ingress.addr.to_string().as_str(), ingress.paths),
+        ("0.0.0.0:3", vec!["/a".to_owned(), "/b".to_owned()])
+    );
+    assert_eq!((ingress.timeout, ingress.headers), (ms(31_000), vec!["x-one".to_owned(), "x-two".to_owned()]));
+    assert_eq!((ingress.body_bytes_max, ingress.reading_bytes_max), (2 << 20, kafka_queue_bytes));
+    assert_eq!((ingress.connections_max, ingress.keep_alive, ingress.drain_grace), (1025, ms(76_000), ms(2000)));
+
     assert_eq!(settings.admin.addr.to_string(), "127.0.0.1:1");
     assert_eq!(settings.admin.probe_addr.map(|addr| addr.to_string()).as_deref(), Some("0.0.0.0:2"));
     assert_eq!((settings.log.format, settings.log.level), (LogFormat::Json, LogLevel::Debug));
@@ -313,6 +339,10 @@ fn the_switches_switch_what_they_say() {
     assert_eq!((weak.engine.commit_interval, weak.kafka.manual_commit), (None, false));
     assert_eq!(weak.kafka.auto_commit_interval, Duration::from_millis(500));
     assert_eq!(settings(&[("PREWARM_BODY", "{}")]).worker.prewarm, None);
+    assert_eq!(settings(&[]).engine.requests, None);
+    assert!(settings(&[("INGRESS_TOPIC", "asked")]).ingress.is_none());
+    let asked = settings(&[("INGRESS_ADDR", "127.0.0.1:0"), ("KAFKA_TOPICS", "one,two")]);
+    assert_eq!(&*asked.engine.requests.unwrap().topic, "one");
     assert_eq!(settings(&[("TOMBSTONE_POLICY", "skip")]).engine.tombstones, TombstonePolicy::Skip);
     assert_eq!(settings(&[("ORDERING", "partition")]).engine.ordering, Ordering::Partition);
     assert_eq!(settings(&[("VALUE_FORMAT", "json")]).worker.value_format, ValueFormat::Json);

@@ -6,7 +6,7 @@
 mod batch_time;
 mod margin;
 mod quantile;
-mod rate;
+pub mod rate;
 
 use std::time::Duration;
 

@@ -15,7 +15,7 @@ use crate::{
 
 /// What an answer means for one record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Meaning {
+pub(super) enum Meaning {
     Success,
     /// Again, and nobody is to blame.
     Again,
@@ -26,14 +26,17 @@ enum Meaning {
 
 impl Checker {
     pub(super) fn on_answer(&mut self, now: Now, settled: &Settled, broker: &Broker) {
-        let Some(Out { records, bytes }) = self.out.remove(&settled.batch.id) else {
+        let Some(Out { records, requests, sent: together, bytes }) = self.out.remove(&settled.batch.id) else {
             return self.violate(now.mono, Promise::I1, format!("batch {} is answered twice", settled.batch.id.0));
         };
-        if settled.answer == Answer::TooLarge && records.len() > 1 {
+        if settled.answer == Answer::TooLarge && together > 1 {
             self.cap_floor = self.cap_floor.min((bytes / 2).max(1));
         }
         let mut again: Vec<(PartitionId, u32)> = Vec::new();
-        for (position, sent) in records.iter().enumerate() {
+        for (place, id) in requests {
+            self.on_request_settled(now, id, meaning(&settled.answer, together, place));
+        }
+        for sent in &records {
             let Some(log) = broker.log(sent.partition) else { continue };
             let own = self.books[sent.partition.index()].is_of_epoch(sent.index, sent.epoch);
             if !own {
@@ -42,7 +45,7 @@ impl Checker {
             let line = mark(self.settings.ordering, &log.records()[sent.index]).map(|mark| (sent.partition, mark));
             // Ordered modes: what comes after a retried record of its key goes again with it.
             let follows = line.is_some_and(|line| again.contains(&line));
-            let meaning = if follows { Meaning::Again } else { meaning(&settled.answer, records.len(), position) };
+            let meaning = if follows { Meaning::Again } else { meaning(&settled.answer, together, sent.place) };
             if matches!(settled.answer, Answer::Each(_)) && matches!(meaning, Meaning::Again | Meaning::Charged) {
                 let given_up = meaning == Meaning::Charged && self.is_last_attempt(sent);
                 again.extend(line.filter(|_| !given_up));

@@ -56,6 +56,7 @@ impl Checker {
             let what = format!("{} records and {} bytes wait in the engine", waiting.records, waiting.bytes);
             self.violate(now.mono, Promise::I6, what);
         }
+        let told = told.saturating_sub(self.requests.waiting());
         if told > waiting.records {
             let what = format!("{told} records are said to wait, {} do", waiting.records);
             self.violate(now.mono, Promise::I6, what);
@@ -66,8 +67,14 @@ impl Checker {
     fn check_gate(&mut self, now: Now, snapshot: &Snapshot) {
         let (queue, gate) = (&snapshot.queue, &snapshot.gate);
         let records_max = self.settings.queue_records_max;
-        let by_records = records_max.map_or(0.0, |max| 100.0 * f64::from(queue.records) / f64::from(max));
-        let pct = by_records.max(100.0 * queue.bytes as f64 / self.settings.queue_bytes_max as f64);
+        // Of Kafka's part, where there is another.
+        let of_requests = snapshot.requests.as_ref();
+        let (requests, kept) = of_requests.map_or((0, 0), |r| (r.queued, r.reserved_records));
+        let (bytes, kept_bytes) = of_requests.map_or((0, 0), |r| (r.queued_bytes, r.reserved_bytes));
+        let room = |max: u32| f64::from(max - requests.max(kept));
+        let by_records = records_max.map_or(0.0, |max| 100.0 * f64::from(queue.records - requests) / room(max));
+        let room_bytes = self.settings.queue_bytes_max - bytes.max(kept_bytes);
+        let pct = by_records.max(100.0 * (queue.bytes - bytes) as f64 / room_bytes as f64);
         let shut = gate.stage.is_some();
         if shut != self.gate.is_some() {
             self.violate(now.mono, Promise::Gate, "the gate moved without telling");

@@ -18,14 +18,15 @@ impl Checker {
     /// Whether all that can be finished is, and is committed.
     pub fn is_drained(&mut self, broker: &Broker) -> bool {
         let commits = self.settings.commit_interval.is_some();
-        broker.ids().all(|id| {
-            let Some(log) = broker.log(id) else { return true };
-            let book = &mut self.books[id.index()];
-            let told = book.owned == Owned::Active && broker.begun(id) == Some(book.begun);
-            let stopped = book.stopped && told;
-            let done = if commits { broker.committed(id) == Some(log.end()) } else { book.is_finished(log) };
-            stopped || log.end() == 0 || done
-        })
+        self.requests.all_answered()
+            && broker.ids().all(|id| {
+                let Some(log) = broker.log(id) else { return true };
+                let book = &mut self.books[id.index()];
+                let told = book.owned == Owned::Active && broker.begun(id) == Some(book.begun);
+                let stopped = book.stopped && told;
+                let done = if commits { broker.committed(id) == Some(log.end()) } else { book.is_finished(log) };
+                stopped || log.end() == 0 || done
+            })
     }
 
     /// What is still missing, in words.
@@ -51,6 +52,9 @@ impl Checker {
         if left > 0 || bytes > 0 || (healthy && in_time && out > 0) {
             let what = format!("{left} records, {bytes} bytes are left after the drain, {out} batches and letters out");
             self.violate(now.mono, Promise::I6, what);
+        }
+        if !self.requests.all_answered() {
+            self.violate(now.mono, Promise::I1, "a drain left somebody without an answer");
         }
         if self.waiting.records > 0 || self.waiting.bytes > 0 {
             let what = format!("{} records were never let go", self.waiting.records);

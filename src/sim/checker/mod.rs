@@ -14,6 +14,7 @@ mod knobs;
 mod letters;
 mod promise;
 mod records;
+mod requests;
 mod sending;
 
 pub use book::End;
@@ -33,7 +34,7 @@ use crate::{
         settings::EngineSettings,
         snapshot::Snapshot,
     },
-    record::PartitionId,
+    record::{PartitionId, RequestId},
     sim::{
         broker::{Broker, log::Log},
         checker::{
@@ -49,12 +50,17 @@ use crate::{
 #[derive(Debug)]
 struct Out {
     records: Vec<Sent>,
+    requests: Vec<(usize, RequestId)>,
+    /// All that were sent together.
+    sent: usize,
     bytes: u64,
 }
 
 /// One record of it: which, and in which of the checker's epochs.
 #[derive(Debug, Clone, Copy)]
 struct Sent {
+    /// Its place in the batch.
+    place: usize,
     partition: PartitionId,
     index: usize,
     epoch: u32,
@@ -67,6 +73,7 @@ pub struct Checker {
     books: Vec<Book>,
     out: BTreeMap<BatchId, Out>,
     waiting: Waiting,
+    requests: requests::Requests,
     /// The commit that is not answered yet.
     commit: Option<(CommitId, Instant)>,
     /// Shut since.
@@ -98,6 +105,7 @@ impl Checker {
             books: (0..partitions).map(|_| Book::default()).collect(),
             out: BTreeMap::new(),
             waiting: Waiting { record_bytes_max: settings.max_record_bytes, ..Waiting::default() },
+            requests: requests::Requests::default(),
             commit: None,
             gate: None,
             leave_due: None,
@@ -144,6 +152,8 @@ impl Checker {
             Event::DeadLettered(answer) => self.on_letter_answered(now, answer, broker),
             Event::Committed { id, results } => self.on_committed(*id, results),
             Event::Drain { deadline } => self.on_drain(*deadline, broker),
+            Event::Requested(request) => self.on_requested(now, request),
+            Event::CallerGone(id) => self.on_caller_gone(*id),
             Event::Progress(_) | Event::Left | Event::Wake => {}
         }
     }
@@ -158,9 +168,11 @@ impl Checker {
                 Action::Dispatch(batch) => self.on_dispatch(now, batch, broker),
                 Action::DeadLetter(letter) => self.on_letter(now, letter, broker),
                 Action::Source(command) => self.on_command(now, command, broker),
+                Action::Reply(reply) => self.on_reply(now, reply),
             }
         }
         self.check_bounds(now, snapshot);
+        self.check_requests(now, snapshot);
     }
 
     fn on_fact(&mut self, now: Now, fact: &Fact, broker: &Broker) {

@@ -166,6 +166,7 @@ impl Checker {
             book.begun = 0;
         }
         self.out.clear();
+        self.requests_lost();
         (self.commit, self.gate, self.leave_due) = (None, None, None);
         (self.draining, self.drain_until) = (false, None);
         self.cap_floor = self.settings.batch_bytes_max;

@@ -21,13 +21,19 @@ impl Checker {
         let bytes: u64 = batch.records.iter().map(crate::record::Record::charge).sum();
         self.check_caps(now, batch, bytes);
         let mut records: Vec<Sent> = Vec::with_capacity(batch.records.len());
-        for record in &batch.records {
+        let mut requests = Vec::new();
+        for (place, record) in batch.records.iter().enumerate() {
+            if let Some(id) = record.request() {
+                self.on_request_sent(now, id, batch);
+                requests.push((place, id));
+                continue;
+            }
             let found = broker.log(record.partition).and_then(|log| Some((log, log.index_of(record.offset)?)));
             let Some((log, index)) = found else {
                 return self.violate(now.mono, Promise::I1, "a record is sent that was never written");
             };
             let epoch = self.books[record.partition.index()].epoch;
-            let sent = Sent { partition: record.partition, index, epoch };
+            let sent = Sent { place, partition: record.partition, index, epoch };
             if log.topic != batch.topic {
                 let what = format!("{} is in a batch of {}", name(log, record.offset), batch.topic);
                 self.violate(now.mono, Promise::I5, what);
@@ -43,7 +49,7 @@ impl Checker {
             records.push(sent);
         }
         self.check_order(now, &records, broker);
-        if self.out.insert(batch.id, Out { records, bytes }).is_some() {
+        if self.out.insert(batch.id, Out { records, requests, sent: batch.records.len(), bytes }).is_some() {
             self.violate(now.mono, Promise::I1, format!("two batches are called {}", batch.id.0));
         }
         if self.out.len() > self.told.concurrency as usize {
@@ -123,6 +129,10 @@ impl Checker {
     pub fn on_send(&mut self, now: Now, batch: &Batch, broker: &Broker) {
         self.tally.requests += 1;
         for record in &batch.records {
+            if let Some(id) = record.request() {
+                self.check_request_deadline(now, id);
+                continue;
+            }
             let found = broker.log(record.partition).and_then(|log| log.record(record.offset));
             if found.is_some_and(|record| record.is_expired(self.settings.ttl, now.wall)) {
                 let what =

@@ -1,7 +1,9 @@
 //! The engine's numbers in a scenario: the flags' names, with their units.
 
+use std::sync::Arc;
+
 use crate::{
-    engine::settings::{EngineSettings, Ordering, PoisonPolicy, TombstonePolicy},
+    engine::settings::{EngineSettings, Ordering, PoisonPolicy, RequestSettings, TombstonePolicy},
     sim::scenario::models::{set, set_ms},
 };
 
@@ -36,6 +38,10 @@ pub struct Engine {
     commit_interval_ms: Option<u64>,
     revoke_drain_ms: Option<u64>,
     stall_after_ms: Option<u64>,
+    /// Any of these three takes requests over HTTP in, as records of the first topic.
+    requests_timeout_ms: Option<u64>,
+    requests_weight_pct: Option<u32>,
+    requests_reserved_pct: Option<u32>,
 }
 
 #[derive(Debug, Clone, Copy, serde::Deserialize)]
@@ -94,6 +100,16 @@ impl Engine {
         set(&mut to.span_max, self.span_max);
         set_ms(&mut to.revoke_drain, self.revoke_drain_ms);
         set_ms(&mut to.stall_after, self.stall_after_ms);
+        let any = self.requests_timeout_ms.is_some()
+            || self.requests_weight_pct.is_some()
+            || self.requests_reserved_pct.is_some();
+        if any {
+            let mut requests = RequestSettings { topic: Arc::from("topic-0"), ..RequestSettings::default() };
+            set_ms(&mut requests.timeout, self.requests_timeout_ms);
+            set(&mut requests.weight_pct, self.requests_weight_pct);
+            set(&mut requests.reserved_pct, self.requests_reserved_pct);
+            to.requests = Some(requests);
+        }
     }
 }
 

@@ -20,6 +20,7 @@ struct Scenario {
     shutdown_ms: Option<u64>,
     engine: engine::Engine,
     workload: models::Workload,
+    requests: models::Requests,
     broker: models::Broker,
     worker: models::Worker,
     sink: models::Sink,
@@ -42,6 +43,7 @@ pub fn parse(text: &str) -> Result<Setup, String> {
     models::set_ms(&mut setup.shutdown, scenario.shutdown_ms);
     scenario.engine.apply(&mut setup.settings);
     scenario.workload.apply(&mut setup.workload);
+    scenario.requests.apply(&mut setup.requests);
     scenario.broker.apply(&mut setup.broker);
     scenario.worker.apply(&mut setup.worker);
     scenario.sink.apply(&mut setup.sink);

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::sim::{
+    requests,
     setup::{BrokerSetup, Latency, SinkSetup, WorkerSetup},
     workload::{self, Poison},
 };
@@ -63,6 +64,35 @@ impl Workload {
         set(&mut to.marker_per_mille, self.marker_per_mille);
         set(&mut to.gap_per_mille, self.gap_per_mille);
         set(&mut to.gap_max, self.gap_max);
+    }
+}
+
+/// Callers over HTTP.
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Requests {
+    count: Option<u32>,
+    bursts: Option<u32>,
+    over_ms: Option<u64>,
+    bytes: Option<[u32; 2]>,
+    deadline_per_mille: Option<u32>,
+    deadline_ms: Option<[i64; 2]>,
+    gone_per_mille: Option<u32>,
+    gone_after_ms: Option<u64>,
+    poison_per_mille: Option<u32>,
+}
+
+impl Requests {
+    pub fn apply(self, to: &mut requests::Requests) {
+        set(&mut to.count, self.count);
+        set(&mut to.bursts, self.bursts);
+        set_ms(&mut to.over, self.over_ms);
+        set(&mut to.bytes, self.bytes.map(Into::into));
+        set(&mut to.deadline_per_mille, self.deadline_per_mille);
+        set(&mut to.deadline_ms, self.deadline_ms.map(Into::into));
+        set(&mut to.gone_per_mille, self.gone_per_mille);
+        set(&mut to.gone_after_ms, self.gone_after_ms);
+        set(&mut to.poison_per_mille, self.poison_per_mille);
     }
 }
 

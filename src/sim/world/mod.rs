@@ -22,6 +22,7 @@ use crate::{
         event::{Action, Batch, Event},
         snapshot::Phase,
     },
+    record::RequestId,
     sim::{
         broker::Broker,
         checker::{Checker, Promise, Violation},
@@ -43,6 +44,7 @@ struct Streams {
     models: Rng,
     workload: Rng,
     jitter: Rng,
+    requests: Rng,
 }
 
 pub struct World<'a> {
@@ -65,6 +67,8 @@ pub struct World<'a> {
     active_faults: Vec<usize>,
     /// The process is to start again after this drain.
     restart_after: Option<Duration>,
+    /// Requests made so far.
+    asked: u64,
     healed: bool,
     drained_at: Option<Instant>,
     over: bool,
@@ -97,7 +101,7 @@ impl<'a> World<'a> {
             tamper,
             clock: Clock::default(),
             schedule: Schedule::default(),
-            streams: Streams { models: stream(1), workload: stream(2), jitter: stream(3) },
+            streams: Streams { models: stream(1), workload: stream(2), jitter: stream(3), requests: stream(4) },
             trace: Trace::new(keep),
             broker,
             worker: Worker::new(&setup.worker),
@@ -109,6 +113,7 @@ impl<'a> World<'a> {
             wake: Wake::default(),
             active_faults: Vec::new(),
             restart_after: None,
+            asked: 0,
             healed: false,
             drained_at: None,
             over: false,
@@ -157,6 +162,10 @@ impl<'a> World<'a> {
             self.schedule.at(at, Due::Produce { records });
             end = end.max(at);
         }
+        for (at, requests) in self.setup.requests.bursts() {
+            self.schedule.at(at, Due::Ask { requests });
+            end = end.max(at);
+        }
         for (index, fault) in self.setup.faults.iter().enumerate() {
             let over = fault.at + fault.lasts;
             self.schedule.at(fault.at, Due::Fault(index));
@@ -197,6 +206,7 @@ impl<'a> World<'a> {
     fn handle(&mut self, due: Due) {
         match due {
             Due::Produce { records } => self.broker(|broker, cx, setup, rng| broker.produce(cx, setup, records, rng)),
+            Due::Ask { requests } => self.ask(requests),
             Due::Fault(index) => self.begin_fault(index),
             Due::FaultOver(index) => self.end_fault(index),
             Due::Heal => self.heal(),
@@ -260,6 +270,24 @@ impl<'a> World<'a> {
         self.restart_after = None;
         self.checker.process_over(&self.broker);
         self.schedule.at(self.clock.mono() + starts_after, Due::StartProcess);
+    }
+
+    /// Callers ask; where no process is running, nobody takes their connection.
+    fn ask(&mut self, requests: u32) {
+        if self.engine.is_none() {
+            return;
+        }
+        let mut cx = Cx {
+            now: self.clock.now(0),
+            process: self.process,
+            schedule: &mut self.schedule,
+            rng: &mut self.streams.requests,
+            trace: &mut self.trace,
+        };
+        for _ in 0..requests {
+            self.asked += 1;
+            self.setup.requests.ask(&mut cx, RequestId(self.asked));
+        }
     }
 
     fn send(&mut self, batch: Batch) {
@@ -328,6 +356,8 @@ impl<'a> World<'a> {
             }
             Action::Dispatch(batch) => self.worker.take(&mut cx, batch),
             Action::DeadLetter(letter) => self.sink.take(&mut cx, letter),
+            // Whoever asked has it; the checker has seen it.
+            Action::Reply(_) => {}
         }
     }
 

@@ -51,6 +51,12 @@ impl World<'_> {
                     self.note(Step::Committed { id: *id, partition, offset, outcome });
                 }
             }
+            Event::Requested(request) => {
+                if let Some(id) = request.record.request() {
+                    self.note(Step::Asked { id });
+                }
+            }
+            Event::CallerGone(id) => self.note(Step::Gone { id: *id }),
             Event::Left => self.note(Step::Left),
             _ => {}
         }
@@ -93,6 +99,7 @@ impl World<'_> {
                     self.note(Step::CommitAsked { id: *id, partition: *partition, offset: *offset });
                 }
             }
+            Action::Reply(reply) => self.note(Step::Replied { id: reply.id, outcome: reply.outcome.name() }),
             Action::Source(_) => {}
         }
     }

@@ -17,6 +17,15 @@ impl Telemetry {
                 to.polled_records.increment(u64::from(*records));
                 to.polled_bytes.increment(*bytes);
             }
+            Fact::RequestEnqueued { .. } => {}
+            Fact::RequestRejectedFull { .. } => to.requests.add("full", 1),
+            Fact::RequestDone { outcome, waited, took, .. } => {
+                to.requests.add(outcome, 1);
+                to.request_wait.record(waited.as_secs_f64());
+                if let Some(histogram) = to.request_latency.with(&[outcome]) {
+                    histogram.record(took.as_secs_f64());
+                }
+            }
             Fact::Expired { stage, .. } => to.expired.add(stage.name(), 1),
             Fact::DeadlineMalformed { .. } => to.deadline_malformed.increment(1),
             Fact::Paused(gate) => self.count_gate(gate, true),
@@ -91,6 +100,7 @@ impl Telemetry {
             SourceNote::Resumed { first_record } => {
                 self.instruments.resume_first_record.record(first_record.as_secs_f64());
             }
+            SourceNote::RequestRefused { status } => self.instruments.requests_refused.add(&status.to_string(), 1),
             SourceNote::ClientError { code, .. } => self.instruments.client_errors.add(code, 1),
         }
     }

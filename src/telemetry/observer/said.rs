@@ -45,6 +45,9 @@ impl Telemetry {
             | Fact::Skipped { .. }
             | Fact::PartitionStopped { .. }
             | Fact::Abandoned { .. } => self.say_record(now, fact),
+            Fact::RequestEnqueued { .. } | Fact::RequestRejectedFull { .. } | Fact::RequestDone { .. } => {
+                self.say_request(now, fact);
+            }
             Fact::Paused(gate) => self.say_paused(now, gate),
             Fact::Resumed(gate) => self.say_resumed(now, gate),
             Fact::BatchDispatched { .. }
@@ -89,6 +92,25 @@ impl Telemetry {
             }
             Fact::Abandoned { records, cause } => {
                 say!(self, now, RecordsAbandoned, "let go for the next owner", { records, cause });
+            }
+            _ => {}
+        }
+    }
+
+    fn say_request(&mut self, now: Now, fact: &Fact) {
+        match fact {
+            Fact::RequestEnqueued { request, bytes, depth } => {
+                say!(self, now, RequestEnqueued, "asked over HTTP", { request = request.0, depth, bytes });
+            }
+            Fact::RequestRejectedFull { request, bytes, depth, retry_after } => {
+                say!(self, now, RequestRejectedFull, "no room for a request", {
+                    request = request.0, depth, bytes, retry_after_ms = millis(*retry_after)
+                });
+            }
+            Fact::RequestDone { request, outcome, waited, took } => {
+                say!(self, now, RequestDone, "answered over HTTP", {
+                    request = request.0, outcome, waited_ms = millis(*waited), took_ms = millis(*took)
+                })
             }
             _ => {}
         }
@@ -248,6 +270,8 @@ impl Telemetry {
                     first_record_ms = millis(*first_record)
                 });
             }
+            // Counted; whoever asked was told why.
+            SourceNote::RequestRefused { .. } => {}
             SourceNote::ClientError { code, text } => {
                 say!(self, now, ClientError, "the client reports an error it deals with itself", {
                     code = code.as_str(), detail = shorten(text, DETAIL_MAX)

@@ -14,7 +14,7 @@ use crate::{
         event::{Assignment, BatchId, CommitOutcome, CommitResult, Reason},
         fact::{DrainState, Gate, GateStage, PauseReason, Stage},
     },
-    record::{PartitionId, Payload, Record},
+    record::{PartitionId, Payload, Record, RequestId},
     telemetry::{
         self, Readout,
         log::{self, LevelControl},
@@ -241,6 +241,18 @@ fn every_fact_has_its_line_with_its_fields() {
         (Fact::Drain { state: DrainState::Settled { unfinished: 1 } }, json!({"state": "settled", "unfinished": 1})),
         (Fact::Drain { state: DrainState::Leaving { uncommitted: 1 } }, json!({"state": "leaving", "uncommitted": 1})),
         (Fact::Drain { state: DrainState::Done }, json!({"state": "done"})),
+        (
+            Fact::RequestEnqueued { request: RequestId(7), bytes: 128, depth: 2 },
+            json!({"request": 7, "bytes": 128, "depth": 2}),
+        ),
+        (
+            Fact::RequestRejectedFull { request: RequestId(7), bytes: 128, depth: 2, retry_after: SECOND },
+            json!({"request": 7, "bytes": 128, "depth": 2, "retry_after_ms": 1000}),
+        ),
+        (
+            Fact::RequestDone { request: RequestId(7), outcome: "done", waited: SECOND / 2, took: SECOND },
+            json!({"request": 7, "outcome": "done", "waited_ms": 500, "took_ms": 1000}),
+        ),
         (
             Fact::Violation { invariant: "I2", what: "past \"it\"".to_owned() },
             json!({"invariant": "I2", "what": "past \"it\""}),

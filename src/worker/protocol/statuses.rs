@@ -3,9 +3,10 @@
 //! The shape is checked strictly, what it says about single entries is read forgivingly: an id that is not of this
 //! batch is counted and ignored, a word that is not one of the three is RETRY, and an entry without an answer is
 //! RETRY. Of several answers for one entry the least final counts (RETRY over DROP over SUCCESS), so that no order
-//! of them can lose a record. `result` may be any JSON and is passed over.
+//! of them can lose a record. `result` may be any JSON: of a request over HTTP it is kept, with `httpStatus`, for
+//! whoever asked; of a record from Kafka it is passed over.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use rustc_hash::FxHashMap;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -13,8 +14,8 @@ use serde_json::value::RawValue;
 
 use super::text::Digits;
 use crate::{
-    engine::event::{Batch, Verdict},
-    record::Record,
+    engine::event::{Batch, Said, Verdict},
+    record::{Record, RequestId},
 };
 
 /// What a well-shaped answer says.
@@ -22,6 +23,8 @@ use crate::{
 pub struct Statuses {
     /// In the batch's order.
     pub verdicts: Vec<Verdict>,
+    /// What was said of requests over HTTP, each once.
+    pub said: Vec<(RequestId, Said)>,
     pub oddities: Oddities,
 }
 
@@ -49,6 +52,7 @@ pub fn read(body: &[u8], batch: &Batch, undecodable: &[u32]) -> Result<Statuses,
         batch,
         undecodable,
         answers: vec![None; batch.records.len()],
+        said: BTreeMap::new(),
         expected: 0,
         by_position: None,
         oddities: Oddities::default(),
@@ -63,6 +67,7 @@ struct Reader<'a> {
     batch: &'a Batch,
     undecodable: &'a [u32],
     answers: Vec<Option<Verdict>>,
+    said: BTreeMap<RequestId, Said>,
     /// Most workers answer in the order they were asked: the record to try first.
     expected: usize,
     /// Partition and offset to index, built when an answer comes out of order.
@@ -88,13 +93,19 @@ impl Reader<'_> {
             }
         };
         let Some(answer) = self.answers.get_mut(index) else { return };
-        *answer = Some(match *answer {
+        let counts = match *answer {
             None => verdict,
             Some(earlier) => {
                 self.oddities.repeats += 1;
                 least_final(earlier, verdict)
             }
-        });
+        };
+        *answer = Some(counts);
+        // Of several answers the words of the one that counts.
+        let request = self.batch.records.get(index).and_then(Record::request).filter(|_| counts == verdict);
+        if let Some(request) = request {
+            self.said.insert(request, said(entry));
+        }
     }
 
     fn find(&mut self, id: &RawValue) -> Option<usize> {
@@ -121,7 +132,8 @@ impl Reader<'_> {
         let by_position = self.by_position.get_or_insert_with(|| {
             records.iter().enumerate().map(|(index, record)| ((record.number, record.offset), index)).collect()
         });
-        let (partition, offset) = position.split_once('-')?;
+        // A request's partition has a sign.
+        let (partition, offset) = position.rsplit_once('-')?;
         let index = *by_position.get(&(partition.parse().ok()?, offset.parse().ok()?))?;
         // Parsing is more forgiving than an id may be ("+1", "007").
         records.get(index).filter(|record| is_position(position, record)).map(|_| index)
@@ -139,7 +151,7 @@ impl Reader<'_> {
                 }
             });
         }
-        Statuses { verdicts, oddities: self.oddities }
+        Statuses { verdicts, said: self.said.into_iter().collect(), oddities: self.oddities }
     }
 }
 
@@ -147,6 +159,13 @@ impl Reader<'_> {
 fn is_position(position: &str, record: &Record) -> bool {
     let rest = position.as_bytes().strip_prefix(Digits::new(record.number.into()).as_bytes());
     rest.and_then(|rest| rest.strip_prefix(b"-")) == Some(Digits::new(record.offset).as_bytes())
+}
+
+/// A status is only taken for one where an HTTP answer could have it.
+fn said(entry: &Entry<'_>) -> Said {
+    let status = entry.http_status.and_then(|status| status.get().parse().ok());
+    let result = entry.result.map(|result| Box::from(result.get().as_bytes()));
+    Said { status: status.filter(|status| (200..=599).contains(status)), result }
 }
 
 fn least_final(a: Verdict, b: Verdict) -> Verdict {
@@ -166,6 +185,8 @@ fn sample(raw: Option<&RawValue>) -> Box<str> {
 struct Entry<'de> {
     id: Option<&'de RawValue>,
     status: Option<&'de RawValue>,
+    result: Option<&'de RawValue>,
+    http_status: Option<&'de RawValue>,
 }
 
 struct TopVisitor<'r, 'a>(&'r mut Reader<'a>);
@@ -239,6 +260,8 @@ impl<'de> Visitor<'de> for EntryVisitor {
             match name {
                 Field::EntryId => entry.id = Some(map.next_value()?),
                 Field::Status => entry.status = Some(map.next_value()?),
+                Field::Result => entry.result = Some(map.next_value()?),
+                Field::HttpStatus => entry.http_status = Some(map.next_value()?),
                 _ => drop(map.next_value::<IgnoredAny>()?),
             }
         }
@@ -251,6 +274,8 @@ enum Field {
     Statuses,
     EntryId,
     Status,
+    Result,
+    HttpStatus,
     Other,
 }
 
@@ -276,6 +301,8 @@ impl Visitor<'_> for Name {
             "statuses" => Field::Statuses,
             "entryId" => Field::EntryId,
             "status" => Field::Status,
+            "result" => Field::Result,
+            "httpStatus" => Field::HttpStatus,
             _ => Field::Other,
         })
     }

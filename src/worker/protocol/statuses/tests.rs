@@ -179,3 +179,20 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_is_said_of_a_request_is_kept_and_of_a_record_it_is_not() {
+    let request = |id| Record::of_request(RequestId(id), -1, Payload::new(None, Some(b"1")));
+    let mut batch = batch(1);
+    batch.records.extend([request(7), request(8), request(9)]);
+    let body = r#"{"statuses":[
+        {"entryId":"orders--1-9","status":"DROP","httpStatus":409,"result":{"a": [1]}},
+        {"entryId":"orders-1-0","status":"SUCCESS","result":"nobody's"},
+        {"entryId":"orders--1-7","status":"SUCCESS","result":1.50,"httpStatus":99},
+        {"entryId":"orders--1-7","status":"SUCCESS","result":2}]}"#;
+    let read = read(body.as_bytes(), &batch, &[]).unwrap();
+    assert_eq!(read.verdicts, [Success, Success, Retry, Drop]);
+    let said = |status, result: &str| Said { status, result: Some(result.as_bytes().into()) };
+    let expected = [(RequestId(7), said(None, "2")), (RequestId(9), said(Some(409), r#"{"a": [1]}"#))];
+    assert_eq!(read.said, expected);
+}
