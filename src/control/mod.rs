@@ -86,6 +86,10 @@ pub struct Control {
     usual_s: f64,
     /// What the worker said last.
     capacity: Option<u32>,
+    /// Whether it ever told of a queue of its own.
+    has_queue: bool,
+    /// The limit that follows from both.
+    takes: Option<u32>,
     model: Option<u64>,
     /// Learnt in an earlier run, of topics that have not been seen yet. Bound: [`learned::ROUTES_MAX`].
     remembered: Vec<LearnedRoute>,
@@ -107,6 +111,8 @@ impl Control {
             watermarks: Watermarks::default(),
             usual_s: 0.0,
             capacity: None,
+            has_queue: false,
+            takes: None,
             model: None,
             remembered: Vec::new(),
             next_slow: Instant::ZERO,

@@ -83,13 +83,21 @@ impl Control {
         }
     }
 
-    /// The worker said something of itself. True when that makes everything learnt worthless: another model.
-    pub fn told(&mut self, now: Instant, capacity: Option<u32>, model: Option<u64>) -> bool {
+    /// The worker said something of itself: how many batches it works on at once, whether others can wait in it, and
+    /// which model it has. True when that makes everything learnt worthless: another model.
+    pub fn told(&mut self, now: Instant, capacity: Option<u32>, has_queue: bool, model: Option<u64>) -> bool {
         if self.is_off() {
             return false;
         }
-        if capacity.is_some() && capacity != self.capacity {
-            self.capacity = capacity;
+        self.has_queue |= has_queue;
+        if let Some(capacity) = capacity {
+            // Where one more can wait it hides the way there and back. Whether it can is asked, not how long it waits:
+            // that would follow from what is decided here, and so never come to rest.
+            let level = capacity.saturating_add(u32::from(self.has_queue));
+            if self.takes.replace(level) != Some(level) {
+                self.policies.law.told(now, level);
+            }
+            self.capacity = Some(capacity);
         }
         let is_other = model.is_some_and(|model| self.model.replace(model).is_some_and(|before| before != model));
         if is_other {

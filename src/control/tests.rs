@@ -88,9 +88,9 @@ fn what_was_learnt_is_taken_up_again_with_a_discount() {
 fn another_model_version_makes_it_start_afresh() {
     let mut control = control(ControlSettings::default());
     let now = work(&mut control, Instant::ZERO, 100);
-    assert!(!control.told(now, None, Some(1)), "the first version is no change");
-    assert!(!control.told(now, None, Some(1)) && !control.told(now, None, None));
-    assert!(control.told(now, None, Some(2)));
+    assert!(!control.told(now, None, false, Some(1)), "the first version is no change");
+    assert!(!control.told(now, None, false, Some(1)) && !control.told(now, None, false, None));
+    assert!(control.told(now, None, false, Some(2)));
     assert_eq!((control.values().batch_records, control.needs(0, 1)), (ControlSettings::BATCH_START, 0.0));
 }
 
@@ -102,6 +102,34 @@ fn the_check_back_comes_after_most_of_a_batch_time() {
     work(&mut control, Instant::ZERO, 100);
     let wait = control.check_back().unwrap().as_secs_f64();
     assert!((wait - 0.8 * 0.05).abs() < 0.005, "{wait}");
+}
+
+#[test]
+fn a_capacity_that_the_worker_tells_is_taken_at_its_word_and_within_bounds() {
+    let settled = |now| {
+        let (outcome, worked) = (Outcome::Answered, None);
+        BatchSample { sent_at: now, settled_at: now, records: 1, bytes: 1, in_flight: 1, worked, outcome }
+    };
+    let concurrency_after = |settings: ControlSettings, told: &[(u32, bool)]| {
+        let mut control = control(settings);
+        for (ms, (capacity, has_queue)) in (0..).zip(told) {
+            let now = Instant::from_millis(ms);
+            control.told(now, Some(*capacity), *has_queue, None);
+            control.settled(0, &settled(now), 0);
+            control.tick(now, 1, Condition::Open);
+        }
+        let reason = control.dials().decisions().newest().find(|made| made.knob == KnobName::Concurrency);
+        (control.values().concurrency, reason.map(|made| made.reason))
+    };
+    let free = ControlSettings::default;
+    let told = Some(Reason::Told);
+    assert_eq!(concurrency_after(free(), &[(16, false)]), (16, told), "at once, whatever the slew");
+    assert_eq!(concurrency_after(free(), &[(16, true)]), (17, told), "one more can wait in it");
+    assert_eq!(concurrency_after(free(), &[(16, true), (16, false), (16, true)]), (17, told));
+    assert_eq!(concurrency_after(free(), &[(16, false), (4, false)]), (4, told));
+    assert_eq!(concurrency_after(free(), &[(65_536, true)]), (64, told));
+    let pinned = ControlSettings { concurrency: settings::Range::pinned(3), ..free() };
+    assert_eq!(concurrency_after(pinned, &[(16, false)]), (3, None));
 }
 
 proptest! {

@@ -66,7 +66,7 @@ impl Engine {
         let lane = self.queue.lane_id(&batch.topic);
         if !self.control.is_off() {
             self.note_told(now, told, out);
-            if let Some(sample) = steer::sample(now, &flight, &batch.records, &answer, told.worked) {
+            if let Some(sample) = steer::sample(now, &flight, &batch.records, &answer, &told) {
                 self.note_sample(now, lane, &batch.records, &sample);
             }
         }
