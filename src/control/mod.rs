@@ -30,7 +30,7 @@ use crate::{
         batch_cap::BatchCap,
         batch_policy::{BatchPolicy, BestRate, Bounds, Plan, Waiting},
         dials::{Dials, Values},
-        learned::{Learned, LearnedRoute},
+        learned::{Learned, LearnedRoute, Unfit},
         limit::{Elasticity, Law},
         route::{Order, Route},
         settings::{Adaptive, ControlSettings, TtlMode},
@@ -221,7 +221,7 @@ impl Control {
     /// What is worth keeping over a restart.
     pub fn learned(&self, wall_ms: i64) -> Learned {
         let values = self.dials.values();
-        let known = self.routes.iter().filter(|route| route.known.batch_time.is_warm()).take(learned::ROUTES_MAX);
+        let known = self.routes.iter().filter(|route| route.known.batch_time.is_warm());
         let route = |route: &Route| LearnedRoute {
             topic: route.topic().to_owned(),
             batch_records: values.batch_records,
@@ -232,20 +232,25 @@ impl Control {
             saved_at_ms: wall_ms,
             model: self.model,
             concurrency: values.concurrency,
-            routes: known.map(route).collect(),
+            // What was recalled and has not been needed yet is not lost.
+            routes: known.map(route).chain(self.remembered.iter().cloned()).take(learned::ROUTES_MAX).collect(),
         }
     }
 
-    /// Takes up what an earlier run has learnt, before anything else happens. Whether it could be used.
-    pub fn recall(&mut self, now: Instant, wall_ms: i64, learned: &Learned) -> bool {
-        if self.is_off() || !learned.is_fresh(wall_ms) {
-            return false;
+    /// Takes up what an earlier run has learnt, before anything else happens.
+    ///
+    /// # Errors
+    /// Why it is of no use.
+    pub fn recall(&mut self, now: Instant, wall_ms: i64, learned: &Learned) -> Result<(), Unfit> {
+        if self.is_off() {
+            return Err(Unfit::Off);
         }
+        learned.fit(wall_ms)?;
         self.model = learned.model;
         self.remembered = learned.routes.iter().take(learned::ROUTES_MAX).cloned().collect();
         let batch = learned.routes.iter().map(|route| route.batch_records).max().unwrap_or(0);
         self.resume_at(now, learned.concurrency, batch);
-        true
+        Ok(())
     }
 }
 

@@ -106,7 +106,8 @@ impl Control {
         is_other
     }
 
-    /// Starts afresh with what is known, and with a small batch: the new model may be heavy.
+    /// Starts afresh: with what is known, with the concurrency limit, and with a small batch, because the new model may be
+    /// heavy.
     fn forget(&mut self, now: Instant) {
         self.remembered.clear();
         self.usual_s = 0.0;
@@ -114,8 +115,18 @@ impl Control {
         for route in &mut self.routes {
             route.known.batch_time = BatchTime::default();
         }
+        self.start_law(self.settings.concurrency.start);
+        if let Some(level) = self.takes {
+            self.policies.law.told(now, level);
+        }
+        self.dials.propose(now, KnobName::Concurrency, self.policies.law.limit().into(), Reason::Forgotten);
         let start = self.settings.batch_records.start;
         self.dials.propose(now, KnobName::BatchSize, start.into(), Reason::Forgotten);
+    }
+
+    fn start_law(&mut self, level: u32) {
+        let range = self.settings.concurrency;
+        self.policies.law = Box::new(Elasticity::new(range.min, range.max, level));
     }
 
     /// Begins near where an earlier run stood.
@@ -124,7 +135,7 @@ impl Control {
         if concurrency > 0 {
             let range = self.settings.concurrency;
             let level = (less(concurrency) as u32).clamp(range.min, range.max.max(range.min));
-            self.policies.law = Box::new(Elasticity::new(range.min, range.max, level));
+            self.start_law(level);
             self.dials.propose(now, KnobName::Concurrency, level.into(), Reason::Recalled);
         }
         if batch_records > 0 {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{
     control::{
-        learned::Learned,
+        learned::{Learned, Unfit},
         limit::Condition,
         sample::{BatchSample, Outcome},
     },
@@ -107,9 +107,11 @@ impl Engine {
         self.control.learned(now.wall.0)
     }
 
-    /// Takes up what an earlier run has learnt, before the first event. False when it is of no use: too old, of
-    /// another form, or nothing is tuned.
-    pub fn recall(&mut self, now: Now, learned: &Learned) -> bool {
+    /// Takes up what an earlier run has learnt, before the first event.
+    ///
+    /// # Errors
+    /// Why it is of no use: too old, of another form, or nothing is tuned.
+    pub fn recall(&mut self, now: Now, learned: &Learned) -> Result<(), Unfit> {
         self.control.recall(now.mono, now.wall.0, learned)
     }
 
