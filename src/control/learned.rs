@@ -34,11 +34,50 @@ pub struct LearnedRoute {
     pub batch_records: u32,
 }
 
+/// Why something learnt is not used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unfit {
+    /// Nothing is tuned (`ADAPTIVE=off`).
+    Off,
+    ForeignVersion,
+    Stale,
+    /// Saved later than now: one of the two clocks is wrong.
+    FromTheFuture,
+    /// Numbers that no worker has.
+    Nonsense,
+}
+
+impl Unfit {
+    /// The code in metrics and logs.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::ForeignVersion => "foreign_version",
+            Self::Stale => "stale",
+            Self::FromTheFuture => "from_the_future",
+            Self::Nonsense => "nonsense",
+        }
+    }
+}
+
 impl Learned {
     /// Whether it may be used at this moment: its form is known, it is not old, and its numbers are numbers.
-    pub fn is_fresh(&self, wall_ms: i64) -> bool {
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn fit(&self, wall_ms: i64) -> Result<(), Unfit> {
         let age = wall_ms.saturating_sub(self.saved_at_ms);
-        self.version == VERSION && (0..STALE_AFTER_MS).contains(&age) && self.routes.iter().all(LearnedRoute::is_sane)
+        if self.version != VERSION {
+            Err(Unfit::ForeignVersion)
+        } else if age < 0 {
+            Err(Unfit::FromTheFuture)
+        } else if age >= STALE_AFTER_MS {
+            Err(Unfit::Stale)
+        } else if self.routes.iter().all(LearnedRoute::is_sane) {
+            Ok(())
+        } else {
+            Err(Unfit::Nonsense)
+        }
     }
 }
 
@@ -60,14 +99,14 @@ mod tests {
 
     #[test]
     fn what_is_old_from_the_future_foreign_or_nonsense_is_not_used() {
-        assert!(learned().is_fresh(1_000_001));
-        assert!(!learned().is_fresh(1_000_000 + STALE_AFTER_MS));
-        assert!(!learned().is_fresh(999_999));
-        assert!(!Learned { version: VERSION + 1, ..learned() }.is_fresh(1_000_001));
+        assert_eq!(learned().fit(1_000_001), Ok(()));
+        assert_eq!(learned().fit(1_000_000 + STALE_AFTER_MS), Err(Unfit::Stale));
+        assert_eq!(learned().fit(999_999), Err(Unfit::FromTheFuture));
+        assert_eq!(Learned { version: VERSION + 1, ..learned() }.fit(1_000_001), Err(Unfit::ForeignVersion));
         for shape in [[f64::NAN, 0.0, 0.0], [-1.0, 2.0, 0.0], [0.0, 0.0, 1.0]] {
             let mut learned = learned();
             learned.routes[0].shape = shape;
-            assert!(!learned.is_fresh(1_000_001), "{shape:?}");
+            assert_eq!(learned.fit(1_000_001), Err(Unfit::Nonsense), "{shape:?}");
         }
     }
 }

@@ -30,7 +30,7 @@ use crate::{
         batch_cap::BatchCap,
         batch_policy::{BatchPolicy, BestRate, Bounds, Plan, Waiting},
         dials::{Dials, Values},
-        learned::{Learned, LearnedRoute},
+        learned::{Learned, LearnedRoute, Unfit},
         limit::{Elasticity, Law},
         route::{Order, Route},
         settings::{Adaptive, ControlSettings, TtlMode},
@@ -86,6 +86,10 @@ pub struct Control {
     usual_s: f64,
     /// What the worker said last.
     capacity: Option<u32>,
+    /// Whether it ever told of a queue of its own.
+    has_queue: bool,
+    /// The limit that follows from both.
+    takes: Option<u32>,
     model: Option<u64>,
     /// Learnt in an earlier run, of topics that have not been seen yet. Bound: [`learned::ROUTES_MAX`].
     remembered: Vec<LearnedRoute>,
@@ -107,6 +111,8 @@ impl Control {
             watermarks: Watermarks::default(),
             usual_s: 0.0,
             capacity: None,
+            has_queue: false,
+            takes: None,
             model: None,
             remembered: Vec::new(),
             next_slow: Instant::ZERO,
@@ -215,7 +221,7 @@ impl Control {
     /// What is worth keeping over a restart.
     pub fn learned(&self, wall_ms: i64) -> Learned {
         let values = self.dials.values();
-        let known = self.routes.iter().filter(|route| route.known.batch_time.is_warm()).take(learned::ROUTES_MAX);
+        let known = self.routes.iter().filter(|route| route.known.batch_time.is_warm());
         let route = |route: &Route| LearnedRoute {
             topic: route.topic().to_owned(),
             batch_records: values.batch_records,
@@ -226,20 +232,25 @@ impl Control {
             saved_at_ms: wall_ms,
             model: self.model,
             concurrency: values.concurrency,
-            routes: known.map(route).collect(),
+            // What was recalled and has not been needed yet is not lost.
+            routes: known.map(route).chain(self.remembered.iter().cloned()).take(learned::ROUTES_MAX).collect(),
         }
     }
 
-    /// Takes up what an earlier run has learnt, before anything else happens. Whether it could be used.
-    pub fn recall(&mut self, now: Instant, wall_ms: i64, learned: &Learned) -> bool {
-        if self.is_off() || !learned.is_fresh(wall_ms) {
-            return false;
+    /// Takes up what an earlier run has learnt, before anything else happens.
+    ///
+    /// # Errors
+    /// Why it is of no use.
+    pub fn recall(&mut self, now: Instant, wall_ms: i64, learned: &Learned) -> Result<(), Unfit> {
+        if self.is_off() {
+            return Err(Unfit::Off);
         }
+        learned.fit(wall_ms)?;
         self.model = learned.model;
         self.remembered = learned.routes.iter().take(learned::ROUTES_MAX).cloned().collect();
         let batch = learned.routes.iter().map(|route| route.batch_records).max().unwrap_or(0);
         self.resume_at(now, learned.concurrency, batch);
-        true
+        Ok(())
     }
 }
 

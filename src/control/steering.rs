@@ -83,13 +83,21 @@ impl Control {
         }
     }
 
-    /// The worker said something of itself. True when that makes everything learnt worthless: another model.
-    pub fn told(&mut self, now: Instant, capacity: Option<u32>, model: Option<u64>) -> bool {
+    /// The worker said something of itself: how many batches it works on at once, whether others can wait in it, and
+    /// which model it has. True when that makes everything learnt worthless: another model.
+    pub fn told(&mut self, now: Instant, capacity: Option<u32>, has_queue: bool, model: Option<u64>) -> bool {
         if self.is_off() {
             return false;
         }
-        if capacity.is_some() && capacity != self.capacity {
-            self.capacity = capacity;
+        self.has_queue |= has_queue;
+        if let Some(capacity) = capacity {
+            // Where one more can wait it hides the way there and back. Whether it can is asked, not how long it waits:
+            // that would follow from what is decided here, and so never come to rest.
+            let level = capacity.saturating_add(u32::from(self.has_queue));
+            if self.takes.replace(level) != Some(level) {
+                self.policies.law.told(now, level);
+            }
+            self.capacity = Some(capacity);
         }
         let is_other = model.is_some_and(|model| self.model.replace(model).is_some_and(|before| before != model));
         if is_other {
@@ -98,7 +106,8 @@ impl Control {
         is_other
     }
 
-    /// Starts afresh with what is known, and with a small batch: the new model may be heavy.
+    /// Starts afresh: with what is known, with the concurrency limit, and with a small batch, because the new model may be
+    /// heavy.
     fn forget(&mut self, now: Instant) {
         self.remembered.clear();
         self.usual_s = 0.0;
@@ -106,8 +115,18 @@ impl Control {
         for route in &mut self.routes {
             route.known.batch_time = BatchTime::default();
         }
+        self.start_law(self.settings.concurrency.start);
+        if let Some(level) = self.takes {
+            self.policies.law.told(now, level);
+        }
+        self.dials.propose(now, KnobName::Concurrency, self.policies.law.limit().into(), Reason::Forgotten);
         let start = self.settings.batch_records.start;
         self.dials.propose(now, KnobName::BatchSize, start.into(), Reason::Forgotten);
+    }
+
+    fn start_law(&mut self, level: u32) {
+        let range = self.settings.concurrency;
+        self.policies.law = Box::new(Elasticity::new(range.min, range.max, level));
     }
 
     /// Begins near where an earlier run stood.
@@ -116,7 +135,7 @@ impl Control {
         if concurrency > 0 {
             let range = self.settings.concurrency;
             let level = (less(concurrency) as u32).clamp(range.min, range.max.max(range.min));
-            self.policies.law = Box::new(Elasticity::new(range.min, range.max, level));
+            self.start_law(level);
             self.dials.propose(now, KnobName::Concurrency, level.into(), Reason::Recalled);
         }
         if batch_records > 0 {

@@ -68,7 +68,7 @@ impl Engine {
         let lane = flight.lane;
         if !self.control.is_off() {
             self.note_told(now, told, out);
-            if let Some(sample) = steer::sample(now, &flight, &batch.records, &answer, told.worked) {
+            if let Some(sample) = steer::sample(now, &flight, &batch.records, &answer, &told) {
                 self.note_sample(now, lane, &batch.records, &sample);
             }
         }

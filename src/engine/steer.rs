@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{
     control::{
-        learned::Learned,
+        learned::{Learned, Unfit},
         limit::Condition,
         sample::{BatchSample, Outcome},
     },
@@ -90,7 +90,7 @@ impl Engine {
 
     /// What the worker says of itself. Another model makes everything learnt worthless.
     pub(super) fn note_told(&mut self, now: Now, told: Told, out: &mut Effects) {
-        if self.control.told(now.mono, told.capacity, told.model) {
+        if self.control.told(now.mono, told.capacity, told.queued.is_some(), told.model) {
             out.fact(Fact::ModelChanged);
         }
     }
@@ -107,9 +107,11 @@ impl Engine {
         self.control.learned(now.wall.0)
     }
 
-    /// Takes up what an earlier run has learnt, before the first event. False when it is of no use: too old, of
-    /// another form, or nothing is tuned.
-    pub fn recall(&mut self, now: Now, learned: &Learned) -> bool {
+    /// Takes up what an earlier run has learnt, before the first event.
+    ///
+    /// # Errors
+    /// Why it is of no use: too old, of another form, or nothing is tuned.
+    pub fn recall(&mut self, now: Now, learned: &Learned) -> Result<(), Unfit> {
         self.control.recall(now.mono, now.wall.0, learned)
     }
 
@@ -170,7 +172,7 @@ pub(super) fn sample(
     flight: &Flight,
     records: &[Record],
     answer: &Answer,
-    worked: Option<Duration>,
+    told: &Told,
 ) -> Option<BatchSample> {
     Some(BatchSample {
         sent_at: flight.since,
@@ -178,9 +180,16 @@ pub(super) fn sample(
         records: flight.records,
         bytes: records.iter().map(Record::charge).sum(),
         in_flight: flight.in_flight,
-        worked,
+        worked: worked(now.mono.since(flight.since), told),
         outcome: outcome(now, flight, answer)?,
     })
+}
+
+/// How long the worker says it worked. It cannot have been longer than the answer took, nor no time at all; where it
+/// tells only the wait inside of it, the rest of the time was work.
+fn worked(took: Duration, told: &Told) -> Option<Duration> {
+    let waited = || told.queued.and_then(|queued| took.checked_sub(queued));
+    told.worked.filter(|worked| *worked <= took).or_else(waited).filter(|worked| !worked.is_zero())
 }
 
 /// How a batch came back, as far as control cares. `None` when nothing was sent.
@@ -200,4 +209,26 @@ fn outcome(now: Now, flight: &Flight, answer: &Answer) -> Option<Outcome> {
         }
         Answer::Failed | Answer::Refused | Answer::TooLarge => Outcome::Failed,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_worked_is_what_the_worker_says_as_far_as_it_can_be_true() {
+        let ms = Duration::from_millis;
+        let worked = |worked: Option<u64>, queued: Option<u64>| {
+            let told = Told { worked: worked.map(ms), queued: queued.map(ms), ..Told::default() };
+            super::worked(ms(100), &told).map(|time| time.as_millis())
+        };
+        assert_eq!(worked(Some(40), Some(50)), Some(40));
+        assert_eq!(worked(None, Some(30)), Some(70), "the rest of the time was work");
+        assert_eq!(worked(Some(101), Some(30)), Some(70), "longer than the answer took");
+        for (worked_ms, queued_ms) in
+            [(None, None), (Some(101), None), (Some(0), None), (None, Some(101)), (None, Some(100))]
+        {
+            assert_eq!(worked(worked_ms, queued_ms), None, "{worked_ms:?} {queued_ms:?}");
+        }
+    }
 }

@@ -12,9 +12,10 @@ use super::{
         json::Encoded,
         statuses::{self, Oddities, Statuses},
     },
+    told::told,
 };
 use crate::{
-    engine::event::{Answer, Batch, Said, Verdict},
+    engine::event::{Answer, Batch, Said, Told, Verdict},
     record::RequestId,
     time::UnixMillis,
 };
@@ -32,6 +33,7 @@ pub struct Head {
     pub retry_after: Option<Duration>,
     /// The `content-encoding`, unless it is `identity`.
     pub encoding: Option<Box<str>>,
+    pub told: Told,
 }
 
 impl Head {
@@ -45,6 +47,7 @@ impl Head {
                 .map(|value| String::from_utf8_lossy(value.as_bytes()).trim().to_ascii_lowercase())
                 .filter(|encoding| !encoding.is_empty() && encoding != "identity")
                 .map(String::into_boxed_str),
+            told: told(headers),
         }
     }
 

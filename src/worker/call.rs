@@ -100,8 +100,9 @@ impl Caller {
         };
         let took = call.sent_at.map(|at| at.elapsed()).unwrap_or_default();
         let status = call.head.as_ref().map(|head| head.status);
+        let told = call.head.as_ref().map(|head| head.told).unwrap_or_default();
         let Reading { answer, detail, said } = read(outcome, &batch, &request);
-        Settled { batch, answer, took, status, detail, told: Told::default(), said }
+        Settled { batch, answer, took, status, detail, told, said }
     }
 
     /// Sends the request, at most twice: once more if a kept connection turned out to be dead, which says nothing

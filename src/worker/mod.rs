@@ -1,8 +1,8 @@
 //! The worker adapter: one HTTP call per batch. It translates and decides nothing.
 //!
 //! [`HttpWorker`] writes a batch as one request ([`protocol`]), sends it over a kept connection (`call`, `pool`, `link`),
-//! and turns whatever comes back into an answer ([`answer`], by the table in [`classify`]). The batch always comes
-//! back, within its timeout. [`probe`] waits for the worker before the group is joined.
+//! and turns whatever comes back into an answer ([`answer`], by the table in [`classify`]), with what the worker says of
+//! itself ([`told`]). The batch always comes back, within its timeout. [`probe`] waits for the worker before the group is joined.
 
 pub mod answer;
 mod call;
@@ -14,6 +14,7 @@ pub mod protocol;
 mod request;
 pub mod settings;
 mod stream;
+pub mod told;
 
 use std::{sync::Arc, time::Duration};
 

@@ -5,7 +5,9 @@ use crate::{stage::Stage, worker::Behaviour};
 #[test]
 fn a_burst_of_ten_thousand_passes_through_a_queue_of_forty() {
     let stage = Stage::new("burst", 8, Behaviour::after(Duration::from_millis(2)));
-    let sidecar = stage.sidecar("only", &[("QUEUE_MAXSIZE", "40"), ("BATCH_SIZE", "16")]);
+    // Set by name, so that they stay where they are.
+    let watermarks = [("PAUSE_THRESHOLD_PCT", "80"), ("RESUME_THRESHOLD_PCT", "50")];
+    let sidecar = stage.sidecar("only", &[&[("QUEUE_MAXSIZE", "40"), ("BATCH_SIZE", "16")], &watermarks[..]].concat());
     stage.fill(10_000);
     stage.await_delivered(10_000, Duration::from_secs(120));
     stage.await_no_lag(Duration::from_secs(10));

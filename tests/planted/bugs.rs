@@ -19,7 +19,7 @@ use sluicegate::{
     time::{Instant, Now},
 };
 
-use super::{any, is_found};
+use super::{any, is_found, literal};
 
 /// A bug that is a change of what the engine asks for.
 struct Alters<F>(F);
@@ -114,7 +114,7 @@ fn a_partition_is_committed_after_it_was_released() {
 
 #[test]
 fn a_retried_record_is_dropped() {
-    is_found(&[I1, I8], any, || {
+    is_found(&[I1, I8], literal, || {
         Alters(|actions: &mut Vec<Action>| {
             // Sent again without one of its records.
             for batch in batches(actions).filter(|batch| batch.records.len() > 1) {
@@ -233,7 +233,10 @@ fn one_batch_too_many_is_out() {
 
 #[test]
 fn a_batch_is_too_long() {
-    let parallel = |setup: &mut Setup| (setup.settings.concurrency, setup.settings.batch_records_max) = (4, 2);
+    let parallel = |setup: &mut Setup| {
+        literal(setup);
+        (setup.settings.concurrency, setup.settings.batch_records_max) = (4, 2);
+    };
     is_found(&[I5], parallel, || {
         let mut kept: Vec<Batch> = Vec::new();
         Alters(move |actions: &mut Vec<Action>| {

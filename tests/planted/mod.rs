@@ -35,3 +35,8 @@ fn is_found<T: Tamper>(promises: &[Promise], fit: impl Fn(&mut Setup), bug: impl
 }
 
 fn any(_: &mut Setup) {}
+
+/// The flags taken literally: what control moves meanwhile would be found first.
+fn literal(setup: &mut Setup) {
+    setup.settings.control = sluicegate::control::settings::ControlSettings::off();
+}

@@ -8,6 +8,7 @@ mod request;
 mod support;
 mod table;
 mod time;
+mod told;
 
 use std::{
     sync::{

@@ -11,6 +11,8 @@
 //! - **Hold**: when two pairs agree with the centre, it stays there for a while. A response time that shifts ends it.
 //! - **Small** (four and below): whole levels only; one more is kept when it brings at least 0.4 of the throughput it
 //!   promises, one less when the last one does not.
+//! - **Told**: a worker that says how many it takes is believed: the level goes there, and not above it. Measuring goes
+//!   on below it, because what it says need not be what it does.
 //! - **Push-back** (busy, timed out): halve at once, remember the level, slow start.
 //!
 //! It does not move while the limit is not used, the worker is away, or the group rebalances.
@@ -58,7 +60,10 @@ enum Step {
 #[derive(Debug, Clone)]
 pub struct Elasticity {
     min: u32,
+    /// The bound of the settings, or what the worker says it takes if that is less.
     max: u32,
+    bound: u32,
+    is_told: bool,
     centre: f64,
     level: u32,
     step: Step,
@@ -90,6 +95,8 @@ impl Elasticity {
         Self {
             min,
             max,
+            bound: max,
+            is_told: false,
             centre: f64::from(start),
             level: start,
             step: Step::SlowStart,
@@ -214,7 +221,17 @@ impl Law for Elasticity {
         }
     }
 
+    fn told(&mut self, now: Instant, level: u32) {
+        self.max = level.clamp(self.min, self.bound);
+        self.centre = f64::from(self.max);
+        (self.before, self.streak, self.calm, self.is_told) = (None, 0, 0, true);
+        self.hold(now);
+    }
+
     fn tick(&mut self, now: Instant, in_flight: u32, condition: Condition) -> Option<Reason> {
+        if std::mem::take(&mut self.is_told) {
+            return Some(Reason::Told);
+        }
         let level = self.level;
         let reason = self.turn(now, in_flight, condition)?;
         (self.level != level || reason == Reason::PushBack).then_some(reason)

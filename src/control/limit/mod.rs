@@ -36,6 +36,10 @@ pub trait Law: std::fmt::Debug + Send {
     /// all batches are alike), so that a change of batch size is not taken for one of the worker.
     fn observe(&mut self, sample: &BatchSample, cost: f64);
 
+    /// The worker has said, for the first time or anew, how many batches it can have at once. A law that knows nothing to
+    /// do with it leaves it at that.
+    fn told(&mut self, _now: Instant, _level: u32) {}
+
     /// Called after every sample and at least a few times a second. A change of the limit comes with its reason.
     fn tick(&mut self, now: Instant, in_flight: u32, condition: Condition) -> Option<Reason>;
 }

@@ -8,7 +8,7 @@ use crate::{
 };
 
 fn head(status: u16) -> Head {
-    Head { status, retry_after: None, encoding: None }
+    Head { status, retry_after: None, encoding: None, told: Told::default() }
 }
 
 /// Records `orders-3-1234`, `orders-3-1235` and `orders-3-1236`.

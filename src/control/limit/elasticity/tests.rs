@@ -111,3 +111,34 @@ proptest! {
         }
     }
 }
+
+/// What the law does with a worker that works on `capacity` batches at once, 100 ms each, after it was told `told`.
+fn levels_told(told: u32, capacity: u32) -> Vec<u32> {
+    let mut law = Elasticity::new(1, 64, 2);
+    law.told(Instant::ZERO, told);
+    assert_eq!(law.tick(Instant::ZERO, 0, Condition::Open), Some(Reason::Told));
+    let mut levels = Vec::new();
+    for round in 0..600_u64 {
+        let (level, now_ms) = (law.limit(), round * 100);
+        levels.push(level);
+        law.tick(Instant::from_millis(now_ms), level, Condition::Open);
+        let took_ms = 100 * u64::from(level.max(capacity)) / u64::from(capacity);
+        (0..level).for_each(|_| law.observe(&sample(now_ms, took_ms, level, Outcome::Answered), 1.0));
+    }
+    levels
+}
+
+#[test]
+fn what_the_worker_says_it_takes_is_where_it_goes_and_never_above() {
+    let levels = levels_told(16, 16);
+    assert_eq!(levels[0], 16);
+    assert!(levels.iter().all(|level| (12..=16).contains(level)), "{levels:?}");
+}
+
+#[test]
+fn a_worker_that_says_more_than_it_takes_is_found_out() {
+    let levels = levels_told(48, 8);
+    assert_eq!(levels[0], 48);
+    let last = levels.last().unwrap();
+    assert!((6..=12).contains(last), "{levels:?}");
+}

@@ -201,6 +201,8 @@ impl World<'_> {
                 self.due.at(now.mono + COMMIT, Due::Event(Event::DeadLettered(DeadLettered::Acknowledged { letter })));
             }
             Action::Source(command) => self.command(now.mono, command),
+            // Nobody calls here.
+            Action::Reply(_) => {}
         }
     }
 
@@ -238,7 +240,8 @@ impl World<'_> {
 }
 
 fn settled(batch: Batch, answer: Answer, took: Duration, capacity: Option<u32>) -> Settled {
-    Settled { batch, answer, took, status: None, detail: None, told: Told { capacity, ..Told::default() } }
+    let told = Told { capacity, ..Told::default() };
+    Settled { batch, answer, took, status: None, detail: None, told, said: Vec::new() }
 }
 
 fn instant(seconds: f64) -> Instant {
