@@ -133,9 +133,9 @@ impl Contender {
             Self::Product | Self::PlainTtl | Self::Static { .. } => None,
             Self::Law(LawName::Fixed16) => with_law(Box::new(Fixed(16))),
             Self::Law(LawName::Aimd) => with_law(Box::new(Aimd::new(2.0 * service_s(case)))),
-            Self::Law(LawName::Vegas) => with_law(Box::new(Vegas::default())),
-            Self::Law(LawName::Gradient2) => with_law(Box::new(Gradient2::default())),
-            Self::Law(LawName::Vector) => with_law(Box::new(Vector::default())),
+            Self::Law(LawName::Vegas) => with_law(Box::<Vegas>::default()),
+            Self::Law(LawName::Gradient2) => with_law(Box::<Gradient2>::default()),
+            Self::Law(LawName::Vector) => with_law(Box::<Vector>::default()),
             Self::Rule(RuleName::Clipper) => {
                 Some(Policies { batch: Box::new(Clipper::new(0.5 * case.workload.life[0])), ..own() })
             }
