@@ -8,17 +8,23 @@ mod broken_worker;
 mod broker_gone;
 mod expiry;
 mod ingress;
-mod killed;
 mod ordering;
-mod rebalanced;
-mod sidecar;
-mod stage;
 mod starting;
 mod stopped;
 mod switched_off;
 mod topics;
 mod values;
-mod worker;
 
 #[path = "../support/kafka/mod.rs"]
 mod kafka;
+
+#[path = "../support/judge/mod.rs"]
+mod judge;
+#[path = "../support/sidecar.rs"]
+mod sidecar;
+#[path = "../support/stage.rs"]
+mod stage;
+#[path = "../support/watcher.rs"]
+mod watcher;
+#[path = "../support/worker.rs"]
+mod worker;

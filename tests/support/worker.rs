@@ -1,5 +1,7 @@
 //! A real HTTP worker that keeps the books: which record it was sent how often, and which it answered with success.
-//! It stands outside the sidecar and is the judge of what was delivered.
+//! It stands outside the sidecar and is a witness of what was delivered.
+
+#![allow(dead_code, reason = "each test binary uses its part")]
 
 use std::{
     collections::BTreeMap,
@@ -12,6 +14,8 @@ use axum::{Router, body::Bytes, extract::State, http::StatusCode, response::Into
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::judge::{Happening, History};
+
 /// One entry of a request, as far as a worker looks at it.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -23,6 +27,18 @@ pub struct Entry<'a> {
     pub attempt: u32,
     #[serde(borrow)]
     pub event: &'a RawValue,
+}
+
+impl Entry<'_> {
+    /// The number in its value, where there is one.
+    pub fn number(&self) -> Option<u64> {
+        number(self.event.get())
+    }
+}
+
+/// The number in a value of the tests' own, such as `{"n":7}` or `"0007"`.
+pub fn number(value: &str) -> Option<u64> {
+    value.trim_matches(|c: char| !c.is_ascii_digit()).parse().ok()
 }
 
 #[derive(Debug, Deserialize)]
@@ -79,12 +95,18 @@ pub struct Books {
     /// Entries that arrived with their deadline already passed, by this machine's clock.
     pub arrived_late: u64,
     pub last_success: Option<Instant>,
+    /// Told of everything that happens to this topic.
+    witness: Option<(String, History)>,
 }
 
 impl Books {
     /// Distinct records answered with success.
     pub fn distinct(&self) -> usize {
         self.succeeded.values().map(BTreeMap::len).sum()
+    }
+
+    fn watched(&self, topic: &str) -> Option<&History> {
+        self.witness.as_ref().filter(|(watched, _)| watched == topic).map(|(_, history)| history)
     }
 
     /// Successes beyond the first of each record.
@@ -110,6 +132,11 @@ impl LedgerWorker {
         let inner = Arc::new(Inner { books: Mutex::default(), behaviour: Mutex::new(behaviour) });
         let addr = listen("127.0.0.1:0", Arc::clone(&inner));
         Self { inner, addr }
+    }
+
+    /// From now on writes into the history what happens to this topic.
+    pub fn watch(&self, topic: &str, history: &History) {
+        self.books().witness = Some((topic.to_owned(), history.clone()));
     }
 
     /// Takes requests at this address too, from now on.
@@ -190,6 +217,12 @@ fn arrive(books: &mut Books, envelope: &Envelope) {
     books.in_flight += 1;
     books.in_flight_max = books.in_flight_max.max(books.in_flight);
     books.arrived_late += envelope.entries.iter().filter(|e| e.deadline_ms.is_some_and(|d| d < wall)).count() as u64;
+    let Some(history) = books.watched(&envelope.topic) else { return };
+    let sent = |entry: &Entry| {
+        let (place, number) = ((entry.partition, entry.offset), entry.number());
+        Happening::Sent { request: books.requests, place, number, at_ms: wall }
+    };
+    history.all().extend(envelope.entries.iter().map(sent));
 }
 
 fn succeed(books: &mut Books, envelope: &Envelope, says: impl Fn(&str) -> bool) {
@@ -197,5 +230,8 @@ fn succeed(books: &mut Books, envelope: &Envelope, says: impl Fn(&str) -> bool) 
     for entry in envelope.entries.iter().filter(|entry| says(&entry.entry_id)) {
         let partition = books.succeeded.entry((envelope.topic.clone(), entry.partition)).or_default();
         *partition.entry(entry.offset).or_default() += 1;
+        if let Some(history) = books.watched(&envelope.topic) {
+            history.add(Happening::Done { place: (entry.partition, entry.offset) });
+        }
     }
 }

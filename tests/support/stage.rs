@@ -1,16 +1,23 @@
 //! What every story needs: a broker, a topic, a worker, and the means to ask them at the end.
 
+#![allow(dead_code, reason = "each test binary uses its part")]
+
 use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::{
+    error::KafkaError,
+    message::{BorrowedMessage, Header, Headers as _, Message as _, OwnedHeaders},
+};
 
 use crate::{
-    kafka::{Writer, committed, real::RealKafka, unique, watermarks},
+    judge::{Happening, History, Repeats, Rules, Verdict},
+    kafka::{GroupReader, Writer, committed, real::RealKafka, unique, watermarks},
     sidecar::{Sidecar, eventually},
-    worker::{Behaviour, LedgerWorker},
+    watcher::Watcher,
+    worker::{Behaviour, LedgerWorker, number},
 };
 
 /// Stories run one at a time: they measure, and the machine is small.
@@ -23,7 +30,10 @@ pub struct Stage {
     pub group: String,
     pub partitions: i32,
     pub worker: LedgerWorker,
-    pub writer: Writer,
+    pub writer: Arc<Writer>,
+    /// What happened to the topic, for the judge.
+    pub history: History,
+    watcher: Watcher,
     _turn: MutexGuard<'static, ()>,
 }
 
@@ -57,13 +67,20 @@ impl Stage {
         let kafka = broker.get();
         let topic = unique(name);
         create(kafka, &topic, partitions);
+        let (history, worker) = (History::default(), LedgerWorker::start(behaviour));
+        worker.watch(&topic, &history);
+        let told = history.clone();
+        let group = format!("{topic}-group");
+        let reader = GroupReader::new(kafka.brokers(), &group, &topic, partitions);
         Self {
+            watcher: Watcher::new(reader, history.clone()),
             brokers: kafka.brokers().to_owned(),
-            group: format!("{topic}-group"),
-            writer: Writer::new(kafka.brokers(), &topic),
+            group,
+            writer: Arc::new(Writer::telling(kafka.brokers(), &topic, move |record| produced(&told, record))),
             topic,
             partitions,
-            worker: LedgerWorker::start(behaviour),
+            worker,
+            history,
             kafka: broker,
             _turn: turn,
         }
@@ -101,16 +118,21 @@ impl Stage {
             ("KAFKA_TOPICS", &self.topic),
             ("KAFKA_GROUP_ID", &self.group),
             ("WORKER_URL", &url),
-            ("KAFKA_CFG_SESSION_TIMEOUT_MS", "6000"),
-            ("KAFKA_CFG_HEARTBEAT_INTERVAL_MS", "500"),
         ];
+        all.extend_from_slice(group_flags());
         all.extend_from_slice(flags);
         Sidecar::start(&format!("{}-{name}", self.topic), &all)
     }
 
     /// `count` records spread over the partitions, numbered from zero.
     pub fn fill(&self, count: u64) {
-        self.writer.fill(self.partitions, 0, count, 100);
+        self.fill_from(0, count);
+    }
+
+    /// The same, numbered from `first`.
+    pub fn fill_from(&self, first: u64, count: u64) {
+        (first..first + count).for_each(|number| write(&self.writer, self.partitions, number));
+        self.writer.flush();
     }
 
     /// One JSON record with its number, its key, and perhaps a deadline.
@@ -149,6 +171,34 @@ impl Stage {
         });
     }
 
+    /// To be said when a sidecar was killed: waits until the worker has finished what it had begun, and writes down what
+    /// the group has committed.
+    pub fn killed(&self) {
+        eventually("the worker is idle", Duration::from_secs(30), || {
+            (self.worker.books().in_flight == 0).then_some(())
+        });
+        self.asked(Watcher::look_after_a_kill);
+    }
+
+    /// Looks at the committed offsets all the time, from now on.
+    pub fn watch_commits(&mut self) {
+        self.watcher.start();
+    }
+
+    pub fn verdict(&mut self, repeats: Repeats) -> Verdict {
+        self.verdict_by(&Rules::repeats(repeats))
+    }
+
+    pub fn verdict_by(&mut self, rules: &Rules) -> Verdict {
+        self.watcher.stop();
+        self.asked(Watcher::look);
+        self.history.judge(rules)
+    }
+
+    fn asked(&self, look: fn(&Watcher) -> Result<Vec<i64>, KafkaError>) {
+        eventually("the broker says what is committed", Duration::from_secs(30), || look(&self.watcher).ok());
+    }
+
     /// Records of the topic that the worker never answered with success, as `partition-offset`.
     pub fn missing(&self) -> Vec<String> {
         let books = self.worker.books();
@@ -160,6 +210,35 @@ impl Stage {
         }
         missing
     }
+}
+
+/// Whether the stories run under the newer group protocol (KIP-848): `CHAOS_GROUP_PROTOCOL=consumer`.
+pub fn is_new_protocol() -> bool {
+    std::env::var("CHAOS_GROUP_PROTOCOL").is_ok_and(|protocol| protocol == "consumer")
+}
+
+/// A session short enough to wait for. Under the newer protocol it is the broker's, and just as long.
+fn group_flags() -> &'static [(&'static str, &'static str)] {
+    if is_new_protocol() {
+        return &[("KAFKA_CFG_GROUP_PROTOCOL", "consumer")];
+    }
+    &[("KAFKA_CFG_SESSION_TIMEOUT_MS", "6000"), ("KAFKA_CFG_HEARTBEAT_INTERVAL_MS", "500")]
+}
+
+/// Writes down what the broker has acknowledged. Values without a number are not the judge's.
+fn produced(history: &History, record: &BorrowedMessage<'_>) {
+    let value = String::from_utf8_lossy(record.payload().unwrap_or_default());
+    let Some(number) = number(&value) else { return };
+    let headers = record.headers().into_iter().flat_map(|headers| headers.iter());
+    let deadline = headers.filter(|header| header.key == "deadline_ms").find_map(|header| header.value);
+    let deadline_ms = deadline.and_then(|text| std::str::from_utf8(text).ok()?.parse().ok());
+    history.add(Happening::Produced { place: (record.partition(), record.offset()), number, deadline_ms });
+}
+
+/// A record of about a hundred bytes.
+pub fn write(writer: &Writer, partitions: i32, number: u64) {
+    let value = format!(r#"{{"n":{number},"of":"{:x>80}"}}"#, "");
+    writer.send((number % partitions as u64) as i32, None, Some(value.as_bytes()), None);
 }
 
 fn create(kafka: &RealKafka, topic: &str, partitions: i32) {
