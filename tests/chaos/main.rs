@@ -4,8 +4,12 @@
 #![cfg(feature = "kafka")]
 
 mod killed;
+mod network_to_broker;
+mod network_to_worker;
 mod rebalanced;
 
+#[path = "../support/fault_proxy.rs"]
+mod fault_proxy;
 #[path = "../support/judge/mod.rs"]
 mod judge;
 #[path = "../support/kafka/mod.rs"]

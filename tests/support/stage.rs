@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test binary uses its part")]
 
 use std::{
+    net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -13,6 +14,7 @@ use rdkafka::{
 };
 
 use crate::{
+    fault_proxy::FaultProxy,
     judge::{Happening, History, Repeats, Rules, Verdict},
     kafka::{GroupReader, Writer, committed, real::RealKafka, unique, watermarks},
     sidecar::{Sidecar, eventually},
@@ -26,6 +28,8 @@ static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 pub struct Stage {
     kafka: Broker,
     pub brokers: String,
+    /// What the sidecar is told.
+    bootstrap: String,
     pub topic: String,
     pub group: String,
     pub partitions: i32,
@@ -42,6 +46,43 @@ enum Broker {
     Own(RealKafka),
 }
 
+/// Where the stage is set.
+pub struct Place {
+    broker: Broker,
+    /// What the sidecar is told to connect to, where that is not the broker itself.
+    through: Option<SocketAddr>,
+    turn: MutexGuard<'static, ()>,
+}
+
+impl Place {
+    fn on(broker: impl FnOnce() -> Broker) -> Self {
+        let turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+        Self { broker: broker(), through: None, turn }
+    }
+
+    /// The broker of this test binary.
+    pub fn shared() -> Self {
+        Self::on(|| Broker::Shared)
+    }
+
+    /// A broker that can be killed.
+    pub fn own() -> Self {
+        Self::on(|| Broker::Own(RealKafka::start_own()))
+    }
+
+    /// Several nodes that can be killed, each with every partition.
+    pub fn cluster(nodes: usize) -> Self {
+        Self::on(|| Broker::Own(RealKafka::start_cluster(nodes)))
+    }
+
+    /// A broker that the sidecar reaches only through the proxy.
+    pub fn behind(proxy: &FaultProxy) -> Self {
+        let place = Self::on(|| Broker::Own(RealKafka::start_behind(proxy.addr.port())));
+        proxy.towards(place.broker.get().behind_proxy);
+        Self { through: Some(proxy.addr), ..place }
+    }
+}
+
 impl Broker {
     fn get(&self) -> &RealKafka {
         match self {
@@ -53,17 +94,16 @@ impl Broker {
 
 impl Stage {
     pub fn new(name: &str, partitions: i32, behaviour: Behaviour) -> Self {
-        let turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-        Self::on(turn, Broker::Shared, name, partitions, behaviour)
+        Self::at(Place::shared(), name, partitions, behaviour)
     }
 
     /// With a broker that can be killed.
     pub fn with_broker_of_its_own(name: &str, partitions: i32, behaviour: Behaviour) -> Self {
-        let turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-        Self::on(turn, Broker::Own(RealKafka::start_own()), name, partitions, behaviour)
+        Self::at(Place::own(), name, partitions, behaviour)
     }
 
-    fn on(turn: MutexGuard<'static, ()>, broker: Broker, name: &str, partitions: i32, behaviour: Behaviour) -> Self {
+    pub fn at(place: Place, name: &str, partitions: i32, behaviour: Behaviour) -> Self {
+        let Place { broker, through, turn } = place;
         let kafka = broker.get();
         let topic = unique(name);
         create(kafka, &topic, partitions);
@@ -75,6 +115,7 @@ impl Stage {
         Self {
             watcher: Watcher::new(reader, history.clone()),
             brokers: kafka.brokers().to_owned(),
+            bootstrap: through.map_or_else(|| kafka.brokers().to_owned(), |addr| addr.to_string()),
             group,
             writer: Arc::new(Writer::telling(kafka.brokers(), &topic, move |record| produced(&told, record))),
             topic,
@@ -86,16 +127,10 @@ impl Stage {
         }
     }
 
-    /// SIGKILL. Only with a broker of its own.
-    pub fn kill_broker(&mut self) {
+    /// The broker, which must be the stage's own: to be killed and started again.
+    pub fn kafka(&mut self) -> &mut RealKafka {
         let Broker::Own(kafka) = &mut self.kafka else { panic!("the broker is everybody's") };
-        kafka.kill();
-    }
-
-    /// The same broker again: its port, its log.
-    pub fn start_broker(&mut self) {
-        let Broker::Own(kafka) = &mut self.kafka else { panic!("the broker is everybody's") };
-        kafka.start_again();
+        kafka
     }
 
     /// Another topic, whose name begins with the topic's.
@@ -114,7 +149,7 @@ impl Stage {
     pub fn sidecar(&self, name: &str, flags: &[(&str, &str)]) -> Sidecar {
         let url = self.worker.url();
         let mut all = vec![
-            ("KAFKA_BROKERS", self.brokers.as_str()),
+            ("KAFKA_BROKERS", self.bootstrap.as_str()),
             ("KAFKA_TOPICS", &self.topic),
             ("KAFKA_GROUP_ID", &self.group),
             ("WORKER_URL", &url),

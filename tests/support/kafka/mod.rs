@@ -5,6 +5,7 @@
 
 pub mod member;
 pub mod mock;
+pub mod node;
 pub mod real;
 
 use std::{
