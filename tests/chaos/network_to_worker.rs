@@ -57,7 +57,8 @@ fn late_slow_silent_half_open_and_reset_connections_to_the_worker_lose_nothing_a
     stage.await_no_lag(WITHIN);
     // The worker may have done the work of each call whose answer was lost, and nothing else comes again.
     let failed = sidecar.metric(r#"sluicegate_worker_latency_seconds_count{answer="failed"}"#).unwrap() as u64;
-    let (calls, batch_max) = (stage.worker.books().requests, stage.worker.books().batch_max as u64);
+    let calls = stage.worker.books().requests;
+    let batch_max = stage.worker.books().batch_max as u64;
     let verdict = stage.verdict(Repeats::AtMost(failed * batch_max));
     verdict.holds();
     assert_eq!((verdict.produced, verdict.done), (records, records));
