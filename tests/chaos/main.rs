@@ -3,11 +3,16 @@
 
 #![cfg(feature = "kafka")]
 
+mod cluster;
 mod killed;
+mod members;
 mod network_to_broker;
 mod network_to_worker;
 mod rebalanced;
+mod worker_faults;
 
+#[path = "../support/broken_body.rs"]
+mod broken_body;
 #[path = "../support/fault_proxy.rs"]
 mod fault_proxy;
 #[path = "../support/judge/mod.rs"]

@@ -18,6 +18,8 @@ mod values;
 #[path = "../support/kafka/mod.rs"]
 mod kafka;
 
+#[path = "../support/broken_body.rs"]
+mod broken_body;
 #[path = "../support/fault_proxy.rs"]
 mod fault_proxy;
 #[path = "../support/judge/mod.rs"]

@@ -33,6 +33,8 @@ pub enum Weather {
     Silent,
     /// What the client sends arrives; no answer comes back.
     HalfOpen,
+    /// Nobody listens: connections are refused. Those there are stay.
+    Refused,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -77,11 +79,19 @@ impl FaultProxy {
 }
 
 /// Ends with the proxy.
-async fn accept(listener: TcpListener, mut seen: watch::Receiver<State>) {
+async fn accept(mut listener: TcpListener, mut seen: watch::Receiver<State>) {
+    let addr = listener.local_addr().unwrap();
     loop {
         tokio::select! {
             accepted = listener.accept() => drop(tokio::spawn(carry(accepted.unwrap().0, seen.clone()))),
             changed = seen.changed() => if changed.is_err() { return },
+        }
+        if seen.borrow().weather == Weather::Refused {
+            drop(listener);
+            if seen.wait_for(|state| state.weather != Weather::Refused).await.is_err() {
+                return;
+            }
+            listener = TcpListener::bind(addr).await.unwrap();
         }
     }
 }

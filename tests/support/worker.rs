@@ -10,11 +10,21 @@ use std::{
     time::{Duration, Instant},
 };
 
-use axum::{Router, body::Bytes, extract::State, http::StatusCode, response::IntoResponse, routing::post};
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    extract::State,
+    http::StatusCode,
+    response::IntoResponse,
+    routing::post,
+};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::judge::{Happening, History};
+use crate::{
+    broken_body::Broken,
+    judge::{Happening, History},
+};
 
 /// One entry of a request, as far as a worker looks at it.
 #[derive(Debug, Deserialize)]
@@ -49,13 +59,17 @@ struct Envelope<'a> {
 }
 
 /// What to answer.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub enum Reply {
     /// 200 with an empty body.
     Done,
     Status(u16),
     /// 200 with this body.
     Body(String),
+    /// 200 with a body that goes wrong. Nothing is done.
+    Broken(Broken),
+    /// No answer, for as long as it is waited for. Nothing is done.
+    Never,
 }
 
 type Replies = Box<dyn Fn(&[Entry]) -> Reply + Send>;
@@ -181,10 +195,10 @@ async fn predict(State(inner): State<Arc<Inner>>, body: Bytes) -> impl IntoRespo
     tokio::spawn(work(inner, body)).await.unwrap()
 }
 
-async fn work(inner: Arc<Inner>, body: Bytes) -> (StatusCode, String) {
+async fn work(inner: Arc<Inner>, body: Bytes) -> (StatusCode, Body) {
     let envelope: Envelope = match serde_json::from_slice(&body) {
         Ok(envelope) => envelope,
-        Err(error) => return (StatusCode::IM_A_TEAPOT, error.to_string()),
+        Err(error) => return (StatusCode::IM_A_TEAPOT, error.to_string().into()),
     };
     let (delay, reply) = {
         let behaviour = inner.behaviour.lock().unwrap();
@@ -194,18 +208,24 @@ async fn work(inner: Arc<Inner>, body: Bytes) -> (StatusCode, String) {
     if !delay.is_zero() {
         tokio::time::sleep(delay).await;
     }
+    if matches!(reply, Reply::Never) {
+        inner.books.lock().unwrap().in_flight -= 1;
+        std::future::pending::<()>().await;
+    }
     let mut books = inner.books.lock().unwrap();
     books.in_flight -= 1;
     match reply {
         Reply::Done => {
             succeed(&mut books, &envelope, |_| true);
-            (StatusCode::OK, String::new())
+            (StatusCode::OK, Body::empty())
         }
-        Reply::Status(code) => (StatusCode::from_u16(code).unwrap(), String::new()),
+        Reply::Status(code) => (StatusCode::from_u16(code).unwrap(), Body::empty()),
         Reply::Body(body) => {
             succeed(&mut books, &envelope, |id| body.contains(&format!("\"{id}\",\"status\":\"SUCCESS\"")));
-            (StatusCode::OK, body)
+            (StatusCode::OK, body.into())
         }
+        Reply::Broken(broken) => (StatusCode::OK, Body::new(broken)),
+        Reply::Never => unreachable!("seen to above"),
     }
 }
 
