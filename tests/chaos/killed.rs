@@ -26,6 +26,13 @@ fn sigkills_at_random_points_keep_the_order_of_a_partition() {
     kill_again_and_again("killed-in-order", count("CHAOS_KILLS", 5).div_ceil(2), &flags, &rules);
 }
 
+/// Where a bug may be planted.
+#[cfg_attr(not(feature = "planted"), expect(dead_code, reason = "for planted bugs"))]
+pub fn three_times(planted: &[(&str, &str)]) {
+    let flags = [("QUEUE_WORKERS", "4"), ("COMMIT_INTERVAL_MS", "100")];
+    kill_again_and_again("killed", 3, &[&flags[..], planted].concat(), &Rules::repeats(Repeats::Uncommitted));
+}
+
 fn kill_again_and_again(name: &str, kills: u64, flags: &[(&str, &str)], rules: &Rules) {
     let mut stage = Stage::new(name, 8, Behaviour::after(Duration::from_millis(3)));
     // Static membership: the one that comes back takes its place at once instead of waiting for a session timeout. The

@@ -5,10 +5,14 @@
 
 mod cluster;
 mod killed;
+mod letters;
 mod members;
 mod network_to_broker;
 mod network_to_worker;
+#[cfg(feature = "planted")]
+mod planted;
 mod rebalanced;
+mod revoked;
 mod worker_faults;
 
 #[path = "../support/broken_body.rs"]

@@ -72,11 +72,12 @@ pub enum Reply {
     Never,
 }
 
+type Delays = Box<dyn Fn(&[Entry]) -> Duration + Send>;
 type Replies = Box<dyn Fn(&[Entry]) -> Reply + Send>;
 
 /// How the worker behaves; replaceable while it runs.
 pub struct Behaviour {
-    pub delay: Duration,
+    pub delay_of: Delays,
     pub reply: Replies,
 }
 
@@ -86,11 +87,11 @@ impl Behaviour {
     }
 
     pub fn after(delay: Duration) -> Self {
-        Self { delay, reply: Box::new(|_| Reply::Done) }
+        Self { delay_of: Box::new(move |_| delay), reply: Box::new(|_| Reply::Done) }
     }
 
     pub fn replying(reply: impl Fn(&[Entry]) -> Reply + Send + 'static) -> Self {
-        Self { delay: Duration::ZERO, reply: Box::new(reply) }
+        Self { delay_of: Box::new(|_| Duration::ZERO), reply: Box::new(reply) }
     }
 }
 
@@ -202,7 +203,7 @@ async fn work(inner: Arc<Inner>, body: Bytes) -> (StatusCode, Body) {
     };
     let (delay, reply) = {
         let behaviour = inner.behaviour.lock().unwrap();
-        (behaviour.delay, (behaviour.reply)(&envelope.entries))
+        ((behaviour.delay_of)(&envelope.entries), (behaviour.reply)(&envelope.entries))
     };
     arrive(&mut inner.books.lock().unwrap(), &envelope);
     if !delay.is_zero() {
