@@ -8,7 +8,10 @@
 //! the largest matching of records and slots (Glover 1967). It knows the worker's mean and no noise, and a batch costs
 //! it no time; nobody reaches it, and a lucky run may pass the exact figure.
 
-use std::{cmp::Reverse, collections::{BinaryHeap, VecDeque}};
+use std::{
+    cmp::Reverse,
+    collections::{BinaryHeap, VecDeque},
+};
 
 use crate::{
     engine::settings::EngineSettings,
@@ -141,7 +144,7 @@ impl Row {
 fn bound(case: &Case, arrivals: &[Arrival]) -> f64 {
     let mut waiting: BinaryHeap<Reverse<i64>> = BinaryHeap::new();
     let (mut next, mut budget, mut served) = (0, 0.0, 0_u64);
-    let slots = (case.seconds / SLOT_S).ceil() as u64;
+    let slots = (case.ends_s() / SLOT_S).ceil() as u64;
     for slot in 0..slots {
         let (from_s, to_s) = (slot as f64 * SLOT_S, (slot + 1) as f64 * SLOT_S);
         while let Some(arrival) = arrivals.get(next).filter(|arrival| (arrival.at.0 as f64) < to_s * 1e9) {
