@@ -82,6 +82,14 @@ table! {
         "The dead-letter budget is used up or the topic does not answer: records are held, nothing is lost, not ready.";
     RecordSkipped WARN "record_skipped" ["topic", "partition", "offset", "reason"]
         "A record was finished without the worker and without a dead letter, as the policy says.";
+    RecordHopeless INFO "record_hopeless" ["topic", "partition", "offset"]
+        "A record was given up before its deadline because no batch could finish it in time (`TTL_MODE=predictive`).";
+    ForetoldLate DEBUG "foretold_late" ["records", "in_time"]
+        "Records of one batch that would have been given up by `TTL_MODE=predictive` have come back.";
+    KnobMoved INFO "knob_moved" ["knob", "from", "to", "reason", "applied"]
+        "A threshold moved; not `applied` with `ADAPTIVE=shadow`.";
+    ModelChanged INFO "model_changed" ["model"]
+        "The worker reports another `x-model-version` (`model` is its hash): what was learnt about it is forgotten.";
     PartitionStopped ERROR "partition_stopped" ["topic", "partition", "offset", "reason"]
         "A record that cannot be delivered holds its partition (`POISON_POLICY=stop`): someone has to look.";
     RecordsAbandoned INFO "records_abandoned" ["records", "cause"]

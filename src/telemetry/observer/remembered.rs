@@ -28,6 +28,8 @@ impl Telemetry {
                 (EventName::DeadLetterFailed, format!("{}: {error}", at(topic, *number, *offset)))
             }
             Fact::DeadLetterHeld { records } => (EventName::DeadLettersHeld, format!("{records} records held")),
+            // As usual as an expired one.
+            Fact::Skipped { reason: Reason::Hopeless, .. } => return None,
             Fact::Skipped { topic, number, offset, reason } => {
                 (EventName::RecordSkipped, because(topic, *number, *offset, *reason))
             }
