@@ -298,6 +298,7 @@ fn what_is_exposed_is_the_table_and_the_table_is_exposed() {
         run.observer.fact(run.now, &fact);
     }
     run.observer.note(run.now, &SourceNote::RequestRefused { status: 404 });
+    run.observer.note(run.now, &SourceNote::Kept(Ok(())));
     run.observer.note(run.now, &SourceNote::Refetch { bytes: 1 });
     run.observer.note(run.now, &SourceNote::Resumed { first_record: MS });
     run.observer.note(run.now, &SourceNote::ClientError { code: "AllBrokersDown".to_owned(), text: String::new() });

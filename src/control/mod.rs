@@ -21,6 +21,7 @@ pub mod sample;
 pub mod settings;
 pub mod shed;
 mod steering;
+mod usual;
 pub mod watermarks;
 
 use std::time::Duration;

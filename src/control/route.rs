@@ -3,6 +3,7 @@
 use crate::control::{
     estimator::Estimators,
     settings::{ControlSettings, QueueOrder},
+    usual::Usual,
 };
 
 /// Losses above which `auto` turns to the new end, and below which it comes back. In deep overload the old end is
@@ -24,6 +25,7 @@ pub enum Order {
 pub struct Route {
     topic: Box<str>,
     pub known: Estimators,
+    pub usual: Usual,
     order: QueueOrder,
     newest_first: bool,
     batches: u32,
@@ -32,7 +34,8 @@ pub struct Route {
 impl Route {
     pub fn new(settings: &ControlSettings, topic: &str) -> Self {
         let known = Estimators::default();
-        Self { topic: topic.into(), known, order: settings.queue_order, newest_first: false, batches: 0 }
+        let order = settings.queue_order;
+        Self { topic: topic.into(), known, usual: Usual::default(), order, newest_first: false, batches: 0 }
     }
 
     pub fn topic(&self) -> &str {

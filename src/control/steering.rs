@@ -10,6 +10,7 @@ use crate::{
         knobs::{KnobName, Reason},
         limit::{Condition, Elasticity},
         linger,
+        route::Route,
         sample::BatchSample,
         settings::Adaptive,
         watermarks::Uses,
@@ -65,10 +66,14 @@ impl Control {
         if self.is_off() {
             return;
         }
-        let Some(route) = self.routes.get_mut(lane) else { return };
+        let Some(route) = self.routes.get(lane) else { return };
         let foretold_s = route.known.batch_time.seconds(sample.records, sample.bytes);
-        let cost = if self.usual_s > 0.0 && foretold_s > 0.0 { foretold_s / self.usual_s } else { 1.0 };
+        let usual_s = usual_seconds(&self.routes);
+        let cost = if usual_s > 0.0 && foretold_s > 0.0 { foretold_s / usual_s } else { 1.0 };
         self.policies.law.observe(sample, cost);
+        self.routes.iter_mut().for_each(|route| route.usual.fade());
+        let Some(route) = self.routes.get_mut(lane) else { return };
+        route.usual.settled(sample.records, sample.bytes);
         self.policies.batch.observe(sample, late);
         route.known.observe(sample);
         if sample.service_seconds().is_some() {
@@ -230,4 +235,11 @@ impl Control {
         let by_bytes = (bytes > 0.0).then(|| (self.ceilings.queue_bytes as f64 / bytes) as u32);
         self.ceilings.queue_records.into_iter().chain(by_bytes).min()
     }
+}
+
+/// What a usual batch should take as the worker is now, over all routes; zero before anything is known.
+fn usual_seconds(routes: &[Route]) -> f64 {
+    let each = routes.iter().map(|route| route.usual.seconds(&route.known));
+    let (seconds, weight) = each.fold((0.0, 0.0), |(s, w), (seconds, weight)| (s + seconds, w + weight));
+    if weight > 0.0 { seconds / weight } else { 0.0 }
 }

@@ -30,12 +30,12 @@ const CONTENDED_FOR: Duration = Duration::from_secs(60);
 
 impl Engine {
     /// Asks control, tells its decisions, and applies them where they count. Whether a threshold moved.
-    pub(super) fn steer(&mut self, now: Now, out: &mut Effects) -> bool {
+    pub(super) fn steer(&mut self, now: Now, condition: Condition, out: &mut Effects) -> bool {
         if self.control.is_off() {
             return false;
         }
         self.ticked_at = now.mono;
-        self.control.tick(now.mono, self.in_flight.batches(), self.condition());
+        self.control.tick(now.mono, self.in_flight.batches(), condition);
         let (applied, moved) = (self.control.is_on(), self.control.dials().has_news());
         for decision in self.control.dials_mut().news() {
             out.fact(Fact::KnobMoved { decision, applied });
@@ -46,8 +46,16 @@ impl Engine {
         applied && moved
     }
 
+    /// The same for the time up to now: the place that a batch has just left was not free until it came back.
+    pub(super) fn condition_until_now(&self) -> Condition {
+        match self.condition() {
+            Condition::Open | Condition::Idle if matches!(self.stood, Condition::Open | Condition::Idle) => self.stood,
+            condition => condition,
+        }
+    }
+
     /// What the law may conclude from how things stand.
-    fn condition(&self) -> Condition {
+    pub(super) fn condition(&self) -> Condition {
         match self.worker.trouble() {
             Some(Trouble::Away | Trouble::Misconfigured) => return Condition::Away,
             Some(Trouble::Busy) => return Condition::Disturbed,

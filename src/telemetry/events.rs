@@ -112,6 +112,12 @@ table! {
     ClientError WARN "client_error" ["code", "detail"] "The Kafka client reports an error it deals with itself.";
     InvariantViolated ERROR "invariant_violated" ["invariant", "what"]
         "A promise of docs/ARCHITECTURE.md does not hold: a bug. The safer way was taken; please report it.";
+    StateRecalled INFO "state_recalled" ["routes", "concurrency", "age_ms"]
+        "What an earlier run kept in `STATE_DIR` is taken up; `concurrency` is the limit it stood at.";
+    StateIgnored WARN "state_ignored" ["reason", "detail"]
+        "It is not: `stale`, `foreign_worker`, `foreign_version`, `broken`, `unreadable`, `from_the_future`, `nonsense`, or `off`.";
+    StateNotKept WARN "state_not_kept" ["detail"]
+        "What was learnt could not be written to `STATE_DIR`; it is tried again.";
     EventsSuppressed INFO "events_suppressed" ["of"]
         "A second ended with events of the kind `of` left out and none after them to say so.";
 }

@@ -49,6 +49,7 @@ pub struct Instruments {
     pub knob_moves: Family<Counter>,
     pub model_changes: Counter,
     pub foretold_late: Family<Counter>,
+    pub state_writes: Family<Counter>,
 }
 
 impl Instruments {
@@ -96,6 +97,7 @@ impl Instruments {
             log_suppressed: Family::new(recorder, &n::LOG_SUPPRESSED),
             knob_moves: Family::new(recorder, &n::KNOB_MOVES),
             model_changes: single(recorder, &n::MODEL_CHANGES),
+            state_writes: Family::new(recorder, &n::STATE_WRITES),
             foretold_late: Family::new(recorder, &n::FORETOLD_LATE),
         }
     }

@@ -152,6 +152,8 @@ table! {
     FORETOLD_LATE: Counter, Records, Facts, "sluicegate_foretold_late_records_total",
         [one_of("came", &["late", "in_time"])],
         "Records that TTL_MODE=predictive would give up, and that were sent: all of them where nothing is given up early, one in a hundred where it is. in_time = foretold wrongly.";
+    STATE_WRITES: Counter, Events, Facts, "sluicegate_state_writes_total", [one_of("came", &["ok", "failed"])],
+        "Times what was learnt was to be written to STATE_DIR, by what came of it.";
     HOPELESS_KEPT: Counter, Records, Snapshot, "sluicegate_hopeless_kept_records_total", [],
         "Hopeless records that were not given up because half of what left the queue lately was.";
 

@@ -300,6 +300,23 @@ impl Telemetry {
             }
             // Counted; whoever asked was told why.
             SourceNote::RequestRefused { .. } => {}
+            SourceNote::Recalled { routes, concurrency, age } => {
+                say!(self, now, StateRecalled, "begins with what was learnt before", {
+                    routes, concurrency, age_ms = millis(*age)
+                });
+            }
+            SourceNote::NotRecalled { reason, detail } => {
+                say!(self, now, StateIgnored, "what was learnt before is not used", {
+                    reason, detail = shorten(detail, DETAIL_MAX)
+                });
+            }
+            // Counted.
+            SourceNote::Kept(Ok(())) => {}
+            SourceNote::Kept(Err(error)) => {
+                say!(self, now, StateNotKept, "what was learnt could not be kept", {
+                    detail = shorten(error, DETAIL_MAX)
+                });
+            }
             SourceNote::ClientError { code, text } => {
                 say!(self, now, ClientError, "the client reports an error it deals with itself", {
                     code = code.as_str(), detail = shorten(text, DETAIL_MAX)

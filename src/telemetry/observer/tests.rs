@@ -278,7 +278,15 @@ fn every_fact_has_its_line_with_its_fields() {
         seen.insert(event.name());
     }
     // What the source notes, and what the limiter says, is told elsewhere.
-    let others = ["refetched", "reading_resumed", "client_error", "events_suppressed"];
+    let others = [
+        "refetched",
+        "reading_resumed",
+        "client_error",
+        "events_suppressed",
+        "state_recalled",
+        "state_ignored",
+        "state_not_kept",
+    ];
     let all: BTreeSet<&str> = EventName::ALL.iter().map(|event| event.name()).collect();
     assert_eq!(seen, all.into_iter().filter(|name| !others.contains(name)).collect());
 }
@@ -301,11 +309,23 @@ fn what_the_source_notes_is_told_and_remembered() {
         SourceNote::Refetch { bytes: 4096 },
         SourceNote::Resumed { first_record: SECOND },
         SourceNote::ClientError { code: "AllBrokersDown".to_owned(), text: "1/1 brokers are down".to_owned() },
+        SourceNote::Recalled { routes: 1, concurrency: 5, age: SECOND },
+        SourceNote::NotRecalled { reason: "stale", detail: "old".to_owned() },
+        SourceNote::Kept(Ok(())),
+        SourceNote::Kept(Err("disk full".to_owned())),
     ];
     notes.iter().for_each(|note| bench.telemetry.note(bench.now, note));
     let lines = bench.take();
     let names: Vec<_> = lines.iter().map(|line| line["event"].as_str().unwrap()).collect();
-    assert_eq!(names, ["refetched", "reading_resumed", "client_error"]);
+    let state = ["state_recalled", "state_ignored", "state_not_kept"];
+    assert_eq!(names, [["refetched", "reading_resumed", "client_error"], state].concat());
+    let recalled = (&lines[3]["routes"], &lines[3]["concurrency"], &lines[3]["age_ms"]);
+    assert_eq!(recalled, (&json!(1), &json!(5), &json!(1000)));
+    assert_eq!((&lines[4]["reason"], &lines[5]["detail"]), (&json!("stale"), &json!("disk full")));
+    assert_eq!(bench.readout.last_errors()[1].text, "disk full");
+    let written = bench.readout.counters();
+    assert!(written.contains(r#"sluicegate_state_writes_total{came="ok"} 1"#), "{written}");
+    assert!(written.contains(r#"sluicegate_state_writes_total{came="failed"} 1"#), "{written}");
     assert_eq!((&lines[0]["bytes"], &lines[1]["first_record_ms"]), (&json!(4096), &json!(1000)));
     assert_eq!(lines[2]["detail"], json!("1/1 brokers are down"));
     assert_eq!(bench.readout.last_errors()[0].text, "AllBrokersDown: 1/1 brokers are down");
