@@ -36,3 +36,37 @@ impl Usual {
         (self.weight * known.batch_time.seconds(records, bytes), self.weight)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_of_the_usual_size_costs_the_usual_however_slow_the_worker_becomes() {
+        let (mut known, mut usual) = (Estimators::default(), Usual::default());
+        for n in 0..200_u32 {
+            let seconds = 0.02 + 0.01 * f64::from(n);
+            known.batch_time.learn(8, 1000, seconds);
+            usual.settled(8, 1000);
+            let (weighted, weight) = usual.seconds(&known);
+            assert!((weighted / weight / known.batch_time.seconds(8, 1000) - 1.0).abs() < 1e-9);
+        }
+    }
+
+    #[test]
+    fn a_batch_twice_as_large_as_the_usual_costs_more_and_becomes_the_usual_one() {
+        let (mut known, mut usual) = (Estimators::default(), Usual::default());
+        for n in 0..100_u32 {
+            let records = 4 + n % 8;
+            known.batch_time.learn(records, u64::from(records) * 100, 0.02 + 0.005 * f64::from(records));
+            usual.settled(8, 800);
+        }
+        let cost = |usual: &Usual| {
+            let (weighted, weight) = usual.seconds(&known);
+            known.batch_time.seconds(16, 1600) / (weighted / weight)
+        };
+        assert!((1.5..1.8).contains(&cost(&usual)), "{}", cost(&usual));
+        (0..100).for_each(|_| usual.settled(16, 1600));
+        assert!((cost(&usual) - 1.0).abs() < 0.01, "{}", cost(&usual));
+    }
+}
