@@ -3,7 +3,6 @@
 use crate::control::{
     estimator::Estimators,
     settings::{ControlSettings, QueueOrder},
-    usual::Usual,
 };
 
 /// Losses above which `auto` turns to the new end, and below which it comes back. In deep overload the old end is
@@ -21,11 +20,23 @@ pub enum Order {
     Newest,
 }
 
+/// How much the newest batch counts in what is usual.
+const USUAL_GAIN: f64 = 0.1;
+
+/// What a batch of the route is like.
+#[derive(Debug, Clone, Copy, Default)]
+struct Usual {
+    records: f64,
+    bytes: f64,
+    /// The share of the batches that are of this route, 0 to 1, smoothed over some ten.
+    share: f64,
+}
+
 #[derive(Debug, Clone)]
 pub struct Route {
     topic: Box<str>,
     pub known: Estimators,
-    pub usual: Usual,
+    usual: Usual,
     order: QueueOrder,
     newest_first: bool,
     batches: u32,
@@ -34,8 +45,32 @@ pub struct Route {
 impl Route {
     pub fn new(settings: &ControlSettings, topic: &str) -> Self {
         let known = Estimators::default();
-        let order = settings.queue_order;
-        Self { topic: topic.into(), known, usual: Usual::default(), order, newest_first: false, batches: 0 }
+        let usual = Usual::default();
+        Self { topic: topic.into(), known, usual, order: settings.queue_order, newest_first: false, batches: 0 }
+    }
+
+    /// A batch of some route has settled; `this` is what it held if the route was this one.
+    pub fn batch(&mut self, this: Option<(u32, u64)>) {
+        let Usual { records, bytes, share } = &mut self.usual;
+        *share += USUAL_GAIN * (f64::from(u8::from(this.is_some())) - *share);
+        let Some((new_records, new_bytes)) = this else { return };
+        let gain = if *records > 0.0 { USUAL_GAIN } else { 1.0 };
+        *records += gain * (f64::from(new_records) - *records);
+        *bytes += gain * (new_bytes as f64 - *bytes);
+    }
+
+    /// Seconds that a usual batch should take as the worker is now, times the share of the batches that are this route's.
+    pub fn usual_s(&self) -> f64 {
+        let Usual { records, bytes, share } = self.usual;
+        if records <= 0.0 {
+            0.0
+        } else {
+            share * self.known.batch_time.seconds(records.round().max(1.0) as u32, bytes as u64)
+        }
+    }
+
+    pub const fn share(&self) -> f64 {
+        self.usual.share
     }
 
     pub fn topic(&self) -> &str {

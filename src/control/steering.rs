@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::{
     control::{
         Control,
-        batch_cap::BatchCap,
+        batch_cap::{BatchCap, Within},
         estimator::{BatchTime, Estimators},
         knobs::{KnobName, Reason},
         limit::{Condition, Elasticity},
@@ -13,7 +13,7 @@ use crate::{
         route::Route,
         sample::BatchSample,
         settings::Adaptive,
-        watermarks::Uses,
+        watermarks::{Stands, Uses},
     },
     time::Instant,
 };
@@ -66,26 +66,40 @@ impl Control {
         if self.is_off() {
             return;
         }
-        let Some(route) = self.routes.get(lane) else { return };
-        let foretold_s = route.known.batch_time.seconds(sample.records, sample.bytes);
-        let usual_s = usual_seconds(&self.routes);
-        let cost = if usual_s > 0.0 && foretold_s > 0.0 { foretold_s / usual_s } else { 1.0 };
-        self.policies.law.observe(sample, cost);
-        self.routes.iter_mut().for_each(|route| route.usual.fade());
+        let chooses = self.is_predictive();
+        let cost = self.cost(lane, sample);
         let Some(route) = self.routes.get_mut(lane) else { return };
-        route.usual.settled(sample.records, sample.bytes);
+        self.policies.law.observe(sample, cost);
         self.policies.batch.observe(sample, late);
         route.known.observe(sample);
         if sample.service_seconds().is_some() {
             route.settled(sample.records, late);
-            let foretold_s = route.known.batch_time.seconds(sample.records, sample.bytes);
-            self.usual_s += if self.usual_s > 0.0 { 0.1 * (foretold_s - self.usual_s) } else { foretold_s };
         }
         let cap = self.dials.values().batch_records;
         let max = self.dials.bounds(KnobName::BatchSize).1 as u32;
-        if let Some(wish) = self.cap.observe(sample, cap, max, self.ceilings.timeout, &route.known) {
+        let within = Within { max, timeout: self.ceilings.timeout, chooses };
+        if let Some(wish) = self.cap.observe(sample, cap, &within, &route.known) {
             self.dials.propose(sample.settled_at, KnobName::BatchSize, wish.records.into(), wish.reason);
         }
+    }
+
+    /// What a batch costs in usual ones, with the worker as it is now. Only its size and its route count: were the usual
+    /// one what batches took lately, a worker that begins to queue would make every batch look like a large one.
+    fn cost(&mut self, lane: usize, sample: &BatchSample) -> f64 {
+        let has_time = sample.service_seconds().is_some();
+        for (index, route) in self.routes.iter_mut().enumerate().filter(|_| has_time) {
+            route.batch((index == lane).then_some((sample.records, sample.bytes)));
+        }
+        let seconds = |route: &Route| route.known.batch_time.seconds(sample.records, sample.bytes);
+        let foretold_s = self.routes.get(lane).map_or(0.0, seconds);
+        let usual_s = self.usual_s();
+        if usual_s > 0.0 && foretold_s > 0.0 { foretold_s / usual_s } else { 1.0 }
+    }
+
+    /// Seconds that a usual batch should take, over all routes.
+    pub(super) fn usual_s(&self) -> f64 {
+        let share = self.routes.iter().map(Route::share).sum::<f64>();
+        if share <= 0.0 { 0.0 } else { self.routes.iter().map(Route::usual_s).sum::<f64>() / share }
     }
 
     /// The worker said something of itself: how many batches it works on at once, whether others can wait in it, and
@@ -115,7 +129,6 @@ impl Control {
     /// heavy.
     fn forget(&mut self, now: Instant) {
         self.remembered.clear();
-        self.usual_s = 0.0;
         self.cap = BatchCap::default();
         for route in &mut self.routes {
             route.known.batch_time = BatchTime::default();
@@ -154,7 +167,7 @@ impl Control {
             return;
         }
         // A queue that is empty for a moment says nothing yet.
-        let grace = Duration::from_secs_f64((0.5 * self.usual_s).clamp(0.0, 60.0));
+        let grace = Duration::from_secs_f64((0.5 * self.usual_s()).clamp(0.0, 60.0));
         let condition = match condition {
             Condition::Open => {
                 self.open_at = Some(now);
@@ -201,8 +214,13 @@ impl Control {
         let Some(bound) = self.bound() else { return };
         let values = self.dials.values();
         let uses = Uses::of(self.routes.iter().map(|route| &route.known), values.concurrency, values.batch_records);
-        let at = (values.pause_pct, values.resume_pct);
-        let Some((high, low)) = self.watermarks.wish(now, &uses, bound, values.hard_after, at) else { return };
+        let stands = Stands {
+            at: (values.pause_pct, values.resume_pct),
+            bound,
+            high_within: self.dials.bounds(KnobName::PauseThresholdPct),
+            soft_for: values.hard_after,
+        };
+        let Some((high, low)) = self.watermarks.wish(now, &uses, &stands) else { return };
         self.move_watermarks(now, high, low);
     }
 
@@ -235,11 +253,4 @@ impl Control {
         let by_bytes = (bytes > 0.0).then(|| (self.ceilings.queue_bytes as f64 / bytes) as u32);
         self.ceilings.queue_records.into_iter().chain(by_bytes).min()
     }
-}
-
-/// What a usual batch should take as the worker is now, over all routes; zero before anything is known.
-fn usual_seconds(routes: &[Route]) -> f64 {
-    let each = routes.iter().map(|route| route.usual.seconds(&route.known));
-    let (seconds, weight) = each.fold((0.0, 0.0), |(s, w), (seconds, weight)| (s + seconds, w + weight));
-    if weight > 0.0 { seconds / weight } else { 0.0 }
 }

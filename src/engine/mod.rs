@@ -40,7 +40,7 @@ mod watchdog;
 mod worker_health;
 
 use crate::{
-    control::{Ceilings, Control, Policies, dials::Values, limit::Condition},
+    control::{Ceilings, Control, Policies, dials::Values},
     engine::{
         assignment::Partitions,
         commit::Commits,
@@ -106,8 +106,8 @@ pub struct Engine {
     /// The thresholds in force: control's with `ADAPTIVE=on`, the flags' otherwise.
     values: Values,
     ticked_at: Instant,
-    /// How things stood after the last step, and so until now.
-    stood: Condition,
+    /// Whether the concurrency limit was used up after the last send.
+    was_full: bool,
     /// The gate has opened, and no record has come yet.
     opened_at: Option<Instant>,
     /// What may go into the batch being filled, and where it stands in its lane. Kept to be filled again.
@@ -142,7 +142,7 @@ impl Engine {
             values: if control.is_on() { control.values() } else { settings.values() },
             control,
             ticked_at: Instant::ZERO,
-            stood: Condition::Idle,
+            was_full: false,
             opened_at: None,
             view: View::default(),
             retry_budget: RetryBudget::new(settings.retry.budget_pct),
@@ -198,13 +198,12 @@ impl Engine {
         // Giving back comes before sending: it frees what others wait for.
         self.advance_revokes(now, out);
         self.advance_drain(now, out);
-        self.steer(now, self.condition_until_now(), out);
+        self.steer(now, false, out);
         self.dispatch(now, out);
         // The level may have been reached just now, and a higher one be next.
-        if self.steer(now, self.condition(), out) {
+        if self.steer(now, true, out) {
             self.dispatch(now, out);
         }
-        self.stood = self.condition();
         self.commit(now, out);
         self.move_gate(now, out);
         self.grant(out);

@@ -30,12 +30,19 @@ const CONTENDED_FOR: Duration = Duration::from_secs(60);
 
 impl Engine {
     /// Asks control, tells its decisions, and applies them where they count. Whether a threshold moved.
-    pub(super) fn steer(&mut self, now: Now, condition: Condition, out: &mut Effects) -> bool {
+    ///
+    /// It is asked before anything is sent, so that a cut holds for what is sent, and after. Before, the places of what
+    /// has just come back are empty and about to be filled again: whether the limit was used is what it was after the
+    /// last send.
+    pub(super) fn steer(&mut self, now: Now, has_sent: bool, out: &mut Effects) -> bool {
         if self.control.is_off() {
             return false;
         }
         self.ticked_at = now.mono;
-        self.control.tick(now.mono, self.in_flight.batches(), condition);
+        if has_sent {
+            self.was_full = self.in_flight.batches() >= self.values.concurrency;
+        }
+        self.control.tick(now.mono, self.in_flight.batches(), self.condition());
         let (applied, moved) = (self.control.is_on(), self.control.dials().has_news());
         for decision in self.control.dials_mut().news() {
             out.fact(Fact::KnobMoved { decision, applied });
@@ -46,16 +53,8 @@ impl Engine {
         applied && moved
     }
 
-    /// The same for the time up to now: the place that a batch has just left was not free until it came back.
-    pub(super) fn condition_until_now(&self) -> Condition {
-        match self.condition() {
-            Condition::Open | Condition::Idle if matches!(self.stood, Condition::Open | Condition::Idle) => self.stood,
-            condition => condition,
-        }
-    }
-
     /// What the law may conclude from how things stand.
-    pub(super) fn condition(&self) -> Condition {
+    fn condition(&self) -> Condition {
         match self.worker.trouble() {
             Some(Trouble::Away | Trouble::Misconfigured) => return Condition::Away,
             Some(Trouble::Busy) => return Condition::Disturbed,
@@ -64,9 +63,8 @@ impl Engine {
         if self.drain.is_some() || !self.revokes.is_empty() {
             return Condition::Disturbed;
         }
-        let full = self.in_flight.batches() >= self.values.concurrency;
         let waits = self.queue.records() > 0 || self.retries.records() > 0;
-        if full && waits { Condition::Open } else { Condition::Idle }
+        if self.was_full && waits { Condition::Open } else { Condition::Idle }
     }
 
     /// Whether the worker has so much room that waiting for a fuller batch gains nothing.

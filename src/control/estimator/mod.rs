@@ -28,7 +28,7 @@ use crate::{
 const MISS_RELAXED: f64 = 0.15;
 const MISS_OVERLOADED: f64 = 0.05;
 /// More lost than this share: overload.
-const LOST_OVERLOADED: f64 = 0.05;
+const LOST_OVERLOADED: f64 = 0.25;
 
 /// All estimators of one route.
 #[derive(Debug, Clone)]
@@ -145,8 +145,13 @@ impl Estimators {
 
     /// The largest batch of ordinary records, up to `max`, that most often stays within that time. At least one.
     pub fn records_within(&self, seconds: f64, max: u32) -> u32 {
-        let one = self.pessimistic_of(1);
-        let each = self.pessimistic_of(2) - one;
+        self.records_expected_within(seconds / self.pessimistic.factor().max(1.0), max)
+    }
+
+    /// The largest batch of ordinary records, up to `max`, that should take no longer. At least one.
+    pub fn records_expected_within(&self, seconds: f64, max: u32) -> u32 {
+        let one = self.batch_time.seconds_of(1);
+        let each = self.batch_time.seconds_of(2) - one;
         if one <= 0.0 || each <= 0.0 {
             return if one <= seconds { max.max(1) } else { 1 };
         }

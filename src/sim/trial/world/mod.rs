@@ -112,7 +112,7 @@ pub fn run(case: &Case, settings: EngineSettings, policies: Option<Policies>, se
 
 impl World<'_> {
     fn run(mut self) -> Seen {
-        let end = Instant((self.case.seconds * 1e9) as u64);
+        let end = instant(self.case.ends_s());
         let all: Vec<PartitionId> = (0..self.source.partitions.len() as u32).map(PartitionId).collect();
         self.assign(&all);
         for index in 0..self.case.faults.len() {
@@ -222,7 +222,7 @@ impl World<'_> {
                 self.finish_record(id, *offset, |seen| &mut seen.hopeless);
             }
             Fact::Paused(gate) if gate.stage == GateStage::Hard => {
-                self.seen.hard_pauses += gate.partitions.len() as u64
+                self.seen.hardened(now.mono, gate.partitions.len());
             }
             Fact::KnobMoved { decision, .. } => self.seen.decided(decision),
             Fact::Violation { invariant, what } => self.seen.violations.push(format!("{invariant}: {what}")),
