@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use crate::{
     control::{
+        knobs::Reason,
         learned::{Learned, Unfit},
         limit::Condition,
+        route::Route,
         sample::{BatchSample, Outcome},
     },
     engine::{
@@ -23,6 +25,8 @@ use crate::{
 
 /// Taken off every deadline: the way to the worker and back, and a clock that counts whole milliseconds.
 pub(super) const GUARD: Duration = Duration::from_millis(2);
+/// How long it is said that somebody else uses the worker too.
+const CONTENDED_FOR: Duration = Duration::from_secs(60);
 
 impl Engine {
     /// Asks control, tells its decisions, and applies them where they count. Whether a threshold moved.
@@ -97,7 +101,7 @@ impl Engine {
     /// What the worker says of itself. Another model makes everything learnt worthless.
     pub(super) fn note_told(&mut self, now: Now, told: Told, out: &mut Effects) {
         if self.control.told(now.mono, told.capacity, told.queued.is_some(), told.model) {
-            out.fact(Fact::ModelChanged);
+            out.fact(Fact::ModelChanged { model: told.model.unwrap_or_default() });
         }
     }
 
@@ -125,8 +129,6 @@ impl Engine {
         let (settings, dials) = (self.control.settings(), self.control.dials());
         let decisions = dials.decisions();
         let tally = self.control.shed().tally();
-        let most = self.control.values().batch_records;
-        let ms = |seconds: f64| 1e3 * seconds;
         ControlState {
             adaptive: settings.adaptive,
             ttl_mode: settings.ttl_mode,
@@ -143,24 +145,7 @@ impl Engine {
                     reason: decision.reason,
                 })
                 .collect(),
-            routes: self
-                .control
-                .routes()
-                .iter()
-                .map(|route| RouteState {
-                    topic: route.topic().to_owned(),
-                    samples: route.known.batch_time.samples(),
-                    batch_of_one_ms: ms(route.known.batch_time.seconds_of(1)),
-                    batch_of_most_ms: ms(route.known.batch_time.seconds_of(most)),
-                    spread: route.known.batch_time.spread(),
-                    arrivals_per_s: route.known.arrivals.slow(),
-                    completions_per_s: route.known.completions.slow(),
-                    refill_gap_ms: route.known.refill_gap.get().map(ms),
-                    slack_ms: route.known.slack.get().map(ms),
-                    lost_pct: 100.0 * route.known.lost(),
-                    newest_first: route.is_newest_first(),
-                })
-                .collect(),
+            routes: self.control.routes().iter().map(|route| self.route_state(route)).collect(),
             shed: ShedState {
                 hopeless: tally.given_up,
                 checked: tally.checked,
@@ -168,6 +153,34 @@ impl Engine {
                 capped: tally.capped,
             },
             worker_capacity: self.control.capacity(),
+            contended: decisions
+                .newest()
+                .any(|decision| decision.reason == Reason::Contended && now.mono.since(decision.at) < CONTENDED_FOR),
+        }
+    }
+
+    fn route_state(&self, route: &Route) -> RouteState {
+        let ms = |seconds: f64| 1e3 * seconds;
+        let known = &route.known;
+        let batch_ms = |records| ms(known.batch_time.seconds_of(records));
+        // The model is a straight line over ordinary records.
+        let each_ms = (batch_ms(2) - batch_ms(1)).max(0.0);
+        RouteState {
+            topic: route.topic().to_owned(),
+            samples: known.batch_time.samples(),
+            batch_of_one_ms: batch_ms(1),
+            batch_of_most_ms: batch_ms(self.control.values().batch_records),
+            batch_fixed_ms: (batch_ms(1) - each_ms).max(0.0),
+            batch_each_ms: each_ms,
+            spread: known.batch_time.spread(),
+            pessimistic: known.pessimistic.factor().max(1.0),
+            optimistic: known.optimistic.factor().min(1.0),
+            arrivals_per_s: known.arrivals.slow(),
+            completions_per_s: known.completions.slow(),
+            refill_gap_ms: known.refill_gap.get().map(ms),
+            slack_ms: known.slack.get().map(ms),
+            lost_pct: 100.0 * known.lost(),
+            newest_first: route.is_newest_first(),
         }
     }
 }
