@@ -27,7 +27,9 @@ const AVOIDED_FOR: Duration = Duration::from_secs(600);
 const SLACK: f64 = 0.5;
 const SLACK_CHOSEN: f64 = 0.75;
 /// A cap that is too large by less than this is left where it is: shrinking it gains little.
-const SHRINK_BELOW: f64 = 0.6;
+const SHRINK_BELOW: f64 = 0.5;
+/// A cap that is too small by less than this too.
+const GROW_ABOVE: f64 = 1.15;
 
 #[derive(Debug, Clone)]
 pub struct BatchCap {
@@ -53,6 +55,8 @@ pub struct Within {
     /// Whether a batch is filled with records that have the time for it. Otherwise it is the front of the queue, and
     /// what is there has waited.
     pub chooses: bool,
+    /// Batches that may be in flight.
+    pub concurrency: u32,
 }
 
 impl Default for BatchCap {
@@ -80,7 +84,7 @@ impl BatchCap {
         }
         let aim = self.aim(sample.settled_at, within, known);
         let is_settled = self.since_move > sample.in_flight;
-        if aim > cap && is_full && is_settled {
+        if f64::from(aim) > GROW_ABOVE * f64::from(cap) && is_full && is_settled {
             return Some(self.wish(aim.min(cap.saturating_mul(2)), Reason::SlowStart));
         }
         // Far too large is brought down; a little too large costs nothing, because a batch is filled by its plan.
@@ -106,7 +110,9 @@ impl BatchCap {
             Some(slack_s) if within.chooses => {
                 affordable.min(known.records_expected_within(SLACK_CHOSEN * slack_s, max))
             }
-            Some(slack_s) => affordable.min(known.records_within(SLACK * slack_s, max)),
+            // Records that wait for their turn lose more by a queue that grows than by a batch that takes long.
+            Some(slack_s) => affordable
+                .min(known.records_within(SLACK * slack_s, max).max(known.records_to_keep_up(within.concurrency))),
             None => affordable,
         };
         enough(known, affordable)

@@ -22,6 +22,9 @@ pub enum Order {
 
 /// How much the newest batch counts in what is usual.
 const USUAL_GAIN: f64 = 0.1;
+/// How far batches may be from those that measures are put in relation to: a factor, and a share.
+const LEFT: f64 = 1.5;
+const SHARE_LEFT: f64 = 0.25;
 
 /// What a batch of the route is like.
 #[derive(Debug, Clone, Copy, Default)]
@@ -32,11 +35,22 @@ struct Usual {
     share: f64,
 }
 
+impl Usual {
+    fn seconds(&self, known: &Estimators) -> (f64, f64) {
+        if self.records <= 0.0 {
+            return (0.0, 0.0);
+        }
+        (known.batch_time.seconds(self.records.round().max(1.0) as u32, self.bytes as u64), self.share)
+    }
+}
+
 #[derive(Debug, Clone)]
 pub struct Route {
     topic: Box<str>,
     pub known: Estimators,
     usual: Usual,
+    /// The same at the time when measures were last put in relation to it.
+    reference: Usual,
     order: QueueOrder,
     newest_first: bool,
     batches: u32,
@@ -45,8 +59,16 @@ pub struct Route {
 impl Route {
     pub fn new(settings: &ControlSettings, topic: &str) -> Self {
         let known = Estimators::default();
-        let usual = Usual::default();
-        Self { topic: topic.into(), known, usual, order: settings.queue_order, newest_first: false, batches: 0 }
+        let (usual, reference) = (Usual::default(), Usual::default());
+        Self {
+            topic: topic.into(),
+            known,
+            usual,
+            reference,
+            order: settings.queue_order,
+            newest_first: false,
+            batches: 0,
+        }
     }
 
     /// A batch of some route has settled; `this` is what it held if the route was this one.
@@ -59,18 +81,27 @@ impl Route {
         *bytes += gain * (new_bytes as f64 - *bytes);
     }
 
-    /// Seconds that a usual batch should take as the worker is now, times the share of the batches that are this route's.
-    pub fn usual_s(&self) -> f64 {
-        let Usual { records, bytes, share } = self.usual;
-        if records <= 0.0 {
-            0.0
-        } else {
-            share * self.known.batch_time.seconds(records.round().max(1.0) as u32, bytes as u64)
-        }
+    /// Seconds that a usual batch should take as the worker is now, and the share of the batches that are this route's.
+    pub fn usual_s(&self) -> (f64, f64) {
+        self.usual.seconds(&self.known)
     }
 
-    pub const fn share(&self) -> f64 {
-        self.usual.share
+    /// The same for the batch that measures are put in relation to.
+    pub fn reference_s(&self) -> (f64, f64) {
+        self.reference.seconds(&self.known)
+    }
+
+    /// Whether batches have become quite different from that one.
+    pub fn has_left_reference(&self) -> bool {
+        let (usual, reference) = (&self.usual, &self.reference);
+        let apart = |a: f64, b: f64| a > LEFT * b || b > LEFT * a;
+        apart(usual.records, reference.records)
+            || apart(usual.bytes, reference.bytes)
+            || (usual.share - reference.share).abs() > SHARE_LEFT
+    }
+
+    pub fn refer_to_usual(&mut self) {
+        self.reference = self.usual;
     }
 
     pub fn topic(&self) -> &str {

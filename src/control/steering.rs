@@ -77,29 +77,45 @@ impl Control {
         }
         let cap = self.dials.values().batch_records;
         let max = self.dials.bounds(KnobName::BatchSize).1 as u32;
-        let within = Within { max, timeout: self.ceilings.timeout, chooses };
+        let concurrency = self.dials.values().concurrency;
+        let within = Within { max, timeout: self.ceilings.timeout, chooses, concurrency };
         if let Some(wish) = self.cap.observe(sample, cap, &within, &route.known) {
             self.dials.propose(sample.settled_at, KnobName::BatchSize, wish.records.into(), wish.reason);
         }
     }
 
-    /// What a batch costs in usual ones, with the worker as it is now. Only its size and its route count: were the usual
-    /// one what batches took lately, a worker that begins to queue would make every batch look like a large one.
+    /// What a batch costs, in batches of reference, with the worker as it is now. Only its size and its route count: were
+    /// it what batches took lately, a worker that begins to queue would make every batch look like a large one. And the
+    /// reference stays: levels measured with different ones could not be compared.
     fn cost(&mut self, lane: usize, sample: &BatchSample) -> f64 {
-        let has_time = sample.service_seconds().is_some();
-        for (index, route) in self.routes.iter_mut().enumerate().filter(|_| has_time) {
-            route.batch((index == lane).then_some((sample.records, sample.bytes)));
+        if sample.service_seconds().is_some() {
+            for (index, route) in self.routes.iter_mut().enumerate() {
+                route.batch((index == lane).then_some((sample.records, sample.bytes)));
+            }
+            self.follow_reference();
         }
         let seconds = |route: &Route| route.known.batch_time.seconds(sample.records, sample.bytes);
         let foretold_s = self.routes.get(lane).map_or(0.0, seconds);
-        let usual_s = self.usual_s();
-        if usual_s > 0.0 && foretold_s > 0.0 { foretold_s / usual_s } else { 1.0 }
+        let reference_s = mean_of(self.routes.iter().map(Route::reference_s));
+        if reference_s > 0.0 && foretold_s > 0.0 { foretold_s / reference_s } else { 1.0 }
+    }
+
+    /// Another reference, when batches have become quite different; what was measured is put in relation to it.
+    fn follow_reference(&mut self) {
+        if !self.routes.iter().any(Route::has_left_reference) {
+            return;
+        }
+        let before_s = mean_of(self.routes.iter().map(Route::reference_s));
+        self.routes.iter_mut().for_each(Route::refer_to_usual);
+        let after_s = mean_of(self.routes.iter().map(Route::reference_s));
+        if before_s > 0.0 && after_s > 0.0 {
+            self.policies.law.rescale(after_s / before_s);
+        }
     }
 
     /// Seconds that a usual batch should take, over all routes.
     pub(super) fn usual_s(&self) -> f64 {
-        let share = self.routes.iter().map(Route::share).sum::<f64>();
-        if share <= 0.0 { 0.0 } else { self.routes.iter().map(Route::usual_s).sum::<f64>() / share }
+        mean_of(self.routes.iter().map(Route::usual_s))
     }
 
     /// The worker said something of itself: how many batches it works on at once, whether others can wait in it, and
@@ -218,7 +234,7 @@ impl Control {
             at: (values.pause_pct, values.resume_pct),
             bound,
             high_within: self.dials.bounds(KnobName::PauseThresholdPct),
-            soft_for: values.hard_after,
+            soft_for: self.ceilings.hard_after,
         };
         let Some((high, low)) = self.watermarks.wish(now, &uses, &stands) else { return };
         self.move_watermarks(now, high, low);
@@ -253,4 +269,10 @@ impl Control {
         let by_bytes = (bytes > 0.0).then(|| (self.ceilings.queue_bytes as f64 / bytes) as u32);
         self.ceilings.queue_records.into_iter().chain(by_bytes).min()
     }
+}
+
+/// The mean of values with weights; zero of none.
+fn mean_of(values: impl Iterator<Item = (f64, f64)>) -> f64 {
+    let (sum, weights) = values.fold((0.0, 0.0), |(sum, all), (value, weight)| (sum + weight * value, all + weight));
+    if weights > 0.0 { sum / weights } else { 0.0 }
 }

@@ -61,7 +61,7 @@ impl Engine {
             None => {}
         }
         if self.drain.is_some() || !self.revokes.is_empty() {
-            return Condition::Disturbed;
+            return Condition::Rebalancing;
         }
         let waits = self.queue.records() > 0 || self.retries.records() > 0;
         if self.was_full && waits { Condition::Open } else { Condition::Idle }

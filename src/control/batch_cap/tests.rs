@@ -1,7 +1,7 @@
 use super::*;
 
 const TIMEOUT: Duration = Duration::from_secs(15);
-const WITHIN: Within = Within { max: 256, timeout: TIMEOUT, chooses: false };
+const WITHIN: Within = Within { max: 256, timeout: TIMEOUT, chooses: false, concurrency: 1 };
 
 /// Feeds full batches of a worker that takes `alpha + beta·b` seconds, and returns the cap after each.
 fn caps(alpha: f64, beta: f64, slack_s: Option<f64>, batches: u32) -> Vec<u32> {

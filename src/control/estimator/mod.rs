@@ -27,6 +27,8 @@ use crate::{
 /// late batch costs the time of one that would have been in time.
 const MISS_RELAXED: f64 = 0.15;
 const MISS_OVERLOADED: f64 = 0.05;
+/// How much more than what arrives a worker should get done.
+const HEADROOM: f64 = 1.15;
 /// More lost than this share: overload.
 const LOST_OVERLOADED: f64 = 0.25;
 
@@ -156,6 +158,16 @@ impl Estimators {
             return if one <= seconds { max.max(1) } else { 1 };
         }
         (1.0 + (seconds - one) / each).clamp(1.0, f64::from(max.max(1))) as u32
+    }
+
+    /// The smallest batch with which what arrives gets done, with so many at a time and a little to spare; as many as can
+    /// be when no size is enough.
+    pub fn records_to_keep_up(&self, concurrency: u32) -> u32 {
+        let per_s = HEADROOM * self.arrivals.slow() / f64::from(concurrency.max(1));
+        let one = self.batch_time.seconds_of(1);
+        let each = (self.batch_time.seconds_of(2) - one).max(0.0);
+        let (fixed, spare) = ((one - each).max(0.0), 1.0 - per_s * each);
+        if spare <= 0.0 { u32::MAX } else { (per_s * fixed / spare).ceil().max(1.0) as u32 }
     }
 
     /// The same for a batch of ordinary records.

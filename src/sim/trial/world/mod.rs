@@ -42,6 +42,7 @@ enum Due {
         worked: Duration,
     },
     Event(Event),
+    Assign(Vec<PartitionId>),
     Wake(u64),
     Fault(usize),
     FaultOver(usize),
@@ -160,6 +161,7 @@ impl World<'_> {
             Due::GiveUp { number } => self.give_up(now, number),
             Due::Answer { settled, worked } => self.answer(now, settled, worked),
             Due::Event(event) => self.step(event),
+            Due::Assign(partitions) => self.assign(&partitions),
             Due::Wake(token) if token == self.wake.0 => {
                 self.wake.1 = None;
                 self.step(Event::Wake);
