@@ -16,6 +16,7 @@ mod origin;
 mod overrides;
 mod owned;
 mod parse;
+mod parts;
 mod pass_through;
 mod print;
 mod problem;
@@ -36,5 +37,5 @@ pub use self::{
     print::Format,
     problem::{Problem, Problems},
     secret::Secret,
-    settings::Settings,
+    settings::{Settings, VisitSettings},
 };
