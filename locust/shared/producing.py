@@ -78,7 +78,6 @@ class KafkaUser(User):
 
     abstract = True
     wait_time = constant_throughput(RECORDS_PER_USER)
-    task_set = None
 
     def record(self) -> None:
         self.environment.run.producing.send()

@@ -55,8 +55,8 @@ class Band:
     def wanted(self) -> str:
         if self.low == self.high:
             return f"= {self.low:g}"
-        ends = [f">= {self.low:g}"] * (self.low is not None) + [f"<= {self.high:g}"] * (self.high is not None)
-        return " and ".join(ends)
+        low = [] if self.low is None else [f">= {self.low:g}"]
+        return " and ".join(low + ([] if self.high is None else [f"<= {self.high:g}"]))
 
 
 class Run:
@@ -66,13 +66,13 @@ class Run:
         found = environment.parsed_options
         self.environment, self.scenario, self.options = environment, scenario, found
         self.producing = Producing(environment)
-        self.watching = Watching(environment, found.sidecar, found.worker)
+        self.watching = Watching(environment, found.sidecar, found.model_server)
         self.settled_s = float("inf")
         self.over = False  # the load is; what a scenario does beside it ends then
         self.during = None
 
     def set_worker(self, **settings) -> None:
-        call(f"{self.options.worker}/control", "POST", settings)
+        call(f"{self.options.model_server}/control", "POST", settings)
 
     def start(self) -> None:
         self.set_worker(**WORKER | getattr(self.scenario, "WORKER", {}))
