@@ -69,8 +69,8 @@ def answers(url: str) -> bool:
 
 
 class Native:
-    def __init__(self, binary: Path, python: Path) -> None:
-        self.binary, self.python = binary, python
+    def __init__(self, binary: Path, python: Path, reports: Path) -> None:
+        self.binary, self.python, self.where = binary, python, reports
         self.dir = Path(tempfile.mkdtemp(prefix="sluicegate-load-"))
         self.processes: dict[str, subprocess.Popen] = {}
         kafka, self.control, worker, admin, ingress = free_ports(5)
@@ -121,6 +121,7 @@ class Native:
             "WORKER_URL": f"http://127.0.0.1:{self.worker_port}/infer",
             "DLQ_TOPIC": f"{topic}.dead",
             "ADMIN_ADDR": f"127.0.0.1:{self.admin_port}",
+            "INGRESS_ADDR": f"127.0.0.1:{self.ingress_port}",
             "ADAPTIVE": adaptive,
         }
         self.spawn("sidecar", [self.binary, "run"], flags, lambda: answers(f"{admin}/readyz"))
