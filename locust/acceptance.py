@@ -24,15 +24,9 @@ JOINED_S = 22  # 200 callers at 10 a second, and two seconds for what waited the
 class Callers(Caller):
     wait_time = constant_throughput(CALLS_PER_CALLER)
 
-    @task(99)
-    def ask(self):
-        self.predict()
-
     @task(1)
     def look(self):
         self.client.get(f"{self.environment.parsed_options.sidecar}/readyz", name="/readyz")
-
-    tasks = {ask: 99, look: 1}
 
 
 def span(load: int, seconds: float) -> tuple[float, float]:

@@ -68,7 +68,7 @@ class Caller(FastHttpUser):
         self.host = environment.parsed_options.ingress
         super().__init__(environment)
 
-    @task
+    @task(99)
     def predict(self) -> None:
         number, calling = next(_numbers), self.environment.calling
         headers = {"content-type": "application/json"}
