@@ -23,6 +23,7 @@ JOINED_S = 22  # 200 callers at 10 a second, and two seconds for what waited the
 
 class Callers(Caller):
     wait_time = constant_throughput(CALLS_PER_CALLER)
+    stagger_s = 1 / CALLS_PER_CALLER
 
     @task(1)
     def look(self):

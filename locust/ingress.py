@@ -16,6 +16,7 @@ CALLS_PER_CALLER = 0.4  # a second
 class Callers(Caller):
     fixed_count = CALLERS
     wait_time = constant_throughput(CALLS_PER_CALLER)
+    stagger_s = 1 / CALLS_PER_CALLER
 
 
 class Records(KafkaUser):

@@ -77,6 +77,7 @@ class Native:
         self.brokers = f"127.0.0.1:{kafka}"
         self.kafka_port, self.worker_port, self.admin_port, self.ingress_port = kafka, worker, admin, ingress
         self.runs = 0
+        self.flags: dict[str, str] = {}  # beside those that a run needs
         self.locust = [python, "-m", "locust"]
         self.scenarios = ROOT / "locust"
 
@@ -124,7 +125,7 @@ class Native:
             "INGRESS_ADDR": f"127.0.0.1:{self.ingress_port}",
             "ADAPTIVE": adaptive,
         }
-        self.spawn("sidecar", [self.binary, "run"], flags, lambda: answers(f"{admin}/readyz"))
+        self.spawn("sidecar", [self.binary, "run"], flags | self.flags, lambda: answers(f"{admin}/readyz"))
         return {
             "KAFKA_BROKERS": self.brokers,
             "TOPIC": topic,

@@ -8,6 +8,7 @@ env | grep '^KAFKA_' | grep -v '^KAFKA_HEAP_OPTS=' | while IFS='=' read -r name 
 done > "$properties"
 echo 'log.dirs=/var/lib/kafka/log' >> "$properties"
 log="-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"
-run="java ${KAFKA_HEAP_OPTS:--Xmx512m} -XX:+UseSerialGC $log -cp /opt/kafka/libs/*"
+export CLASSPATH='/opt/kafka/libs/*'
+run="java ${KAFKA_HEAP_OPTS:--Xmx512m} -XX:+UseSerialGC $log"
 [ -e /var/lib/kafka/log ] || $run kafka.tools.StorageTool format -t "$CLUSTER_ID" -c "$properties"
 exec $run kafka.Kafka "$properties"
