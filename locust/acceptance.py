@@ -27,7 +27,9 @@ class Callers(Caller):
 
     @task(1)
     def look(self):
-        self.client.get(f"{self.environment.parsed_options.sidecar}/readyz", name="/readyz")
+        """As a probe does: over a connection of its own, because the admin address keeps few."""
+        url = f"{self.environment.parsed_options.sidecar}/readyz"
+        self.client.get(url, name="/readyz", headers={"connection": "close"})
 
 
 def span(load: int, seconds: float) -> tuple[float, float]:

@@ -196,3 +196,39 @@ fn the_dashboard_speaks_of_metrics_that_there_are_and_its_panels_do_not_overlap(
     let mounted = format!("./deploy/grafana/dashboards:{path}:ro");
     assert!(texts(&mounts).any(|mount| mount == mounted), "{path} is not where the dashboards are");
 }
+
+#[test]
+fn every_load_scenario_is_known_to_the_runner_and_judges_itself() {
+    let runner = text("locust/run");
+    let mut scenarios = 0;
+    for entry in fs::read_dir(project("locust")).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        if path.extension().is_none_or(|end| end != "py") || ["native", "composed"].contains(&name.as_str()) {
+            continue;
+        }
+        scenarios += 1;
+        assert!(runner.contains(&format!("\"{name}\"")), "locust/run does not know {name}");
+        let scenario = fs::read_to_string(&path).unwrap();
+        for part in ["WHY = ", "def bands(run)", "judged(__name__)"] {
+            assert!(scenario.contains(part), "{name} has no {part}");
+        }
+    }
+    assert_eq!(scenarios, 11);
+}
+
+/// Metrics that scenarios look at.
+#[test]
+fn the_load_scenarios_speak_of_metrics_that_there_are() {
+    for place in ["locust", "locust/shared"] {
+        for entry in fs::read_dir(project(place)).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|end| end == "py") {
+                let scenario = fs::read_to_string(&path).unwrap();
+                for (name, _) in scenario.lines().flat_map(|line| named(&line.replace("{{", "{}"))) {
+                    assert!(metric(&name).is_some(), "{}: there is no metric {name}", path.display());
+                }
+            }
+        }
+    }
+}
