@@ -23,6 +23,7 @@ pub mod record;
 pub mod runtime;
 pub mod say;
 pub mod sim;
+pub mod store;
 pub mod suite;
 pub mod telemetry;
 pub mod time;

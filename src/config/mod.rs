@@ -2,7 +2,8 @@
 //!
 //! [`load`] lays the layers over one another as plain text (`layers`), parses each value by its flag's kind
 //! (`parse`), applies the rules that need more than one value (`rules`) and, when nothing is wrong, builds
-//! [`Settings`]. It starts nothing and looks nothing up; it reads the file, and the files that hold secrets.
+//! [`Settings`]. It starts nothing and looks nothing up; it reads the file, and the files that hold secrets, and tries
+//! whether `STATE_DIR` can be written to.
 
 mod check;
 pub mod docs;
