@@ -19,11 +19,15 @@ pub mod kafka;
 pub mod lifecycle;
 #[cfg(feature = "planted")]
 pub mod planted;
+#[cfg(feature = "kafka")]
+pub mod produce;
 pub mod record;
 pub mod runtime;
 pub mod say;
 pub mod sim;
+pub mod store;
 pub mod suite;
 pub mod telemetry;
 pub mod time;
+pub mod visit;
 pub mod worker;

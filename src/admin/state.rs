@@ -10,8 +10,8 @@ use crate::{
     engine::{
         fact::{GateStage, PauseReason},
         snapshot::{
-            CommitState, DeadLetterState, GateState, InFlightState, Knobs, PartitionState, QueueState, RequestsState,
-            RetryState, Snapshot, Starvation, WorkerState,
+            CommitState, ControlState, DeadLetterState, GateState, InFlightState, Knobs, PartitionState, QueueState,
+            RequestsState, RetryState, Snapshot, Starvation, WorkerState,
         },
     },
     telemetry::last_errors::LastError,
@@ -50,6 +50,7 @@ pub struct EngineState<'a> {
     pub commit: &'a CommitState,
     pub starvation: Starvation,
     pub knobs: Knobs,
+    pub control: &'a ControlState,
     stalled_partitions: u32,
     pub invariant_violations: u64,
     pub partitions: Vec<Partition<'a>>,
@@ -117,6 +118,7 @@ impl<'a> EngineState<'a> {
             commit: &s.commit,
             starvation: s.starvation,
             knobs: s.knobs,
+            control: &s.control,
             stalled_partitions: s.stalled,
             invariant_violations: s.violations,
             partitions: s.partitions.iter().map(|partition| Partition::of(partition, s.gate.stage)).collect(),

@@ -87,11 +87,17 @@ impl Behaviour {
     }
 
     pub fn after(delay: Duration) -> Self {
-        Self { delay_of: Box::new(move |_| delay), reply: Box::new(|_| Reply::Done) }
+        Self::curve(delay, Duration::ZERO)
+    }
+
+    /// A fixed time for a batch, and more for each of its records.
+    pub fn curve(delay: Duration, each: Duration) -> Self {
+        let delay_of = move |entries: &[Entry]| delay + each * u32::try_from(entries.len()).unwrap_or(u32::MAX);
+        Self { delay_of: Box::new(delay_of), reply: Box::new(|_| Reply::Done) }
     }
 
     pub fn replying(reply: impl Fn(&[Entry]) -> Reply + Send + 'static) -> Self {
-        Self { delay_of: Box::new(|_| Duration::ZERO), reply: Box::new(reply) }
+        Self { reply: Box::new(reply), ..Self::instant() }
     }
 }
 

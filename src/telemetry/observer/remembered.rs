@@ -28,6 +28,8 @@ impl Telemetry {
                 (EventName::DeadLetterFailed, format!("{}: {error}", at(topic, *number, *offset)))
             }
             Fact::DeadLetterHeld { records } => (EventName::DeadLettersHeld, format!("{records} records held")),
+            // As usual as an expired one.
+            Fact::Skipped { reason: Reason::Hopeless, .. } => return None,
             Fact::Skipped { topic, number, offset, reason } => {
                 (EventName::RecordSkipped, because(topic, *number, *offset, *reason))
             }
@@ -60,8 +62,11 @@ impl Telemetry {
     }
 
     pub(super) fn remember_note(&mut self, now: Now, note: &SourceNote) {
-        if let SourceNote::ClientError { code, text } = note {
-            self.errors.remember(now.wall, EventName::ClientError, &format!("{code}: {text}"));
-        }
+        let (event, text) = match note {
+            SourceNote::ClientError { code, text } => (EventName::ClientError, format!("{code}: {text}")),
+            SourceNote::Kept(Err(error)) => (EventName::StateNotKept, error.clone()),
+            _ => return,
+        };
+        self.errors.remember(now.wall, event, &text);
     }
 }
