@@ -86,7 +86,7 @@ fn a_topic_deleted_and_made_again_is_read_from_its_new_beginning_and_holds_up_no
 fn retention_that_passes_the_frontier_costs_what_it_deleted_and_nothing_else() {
     let mut stage = Stage::new("retention", 1, Behaviour::after(Duration::from_millis(20)));
     stage.fill(20_000);
-    let flags = [("PREFETCH_MAX_BYTES", "64KiB"), ("QUEUE_MAXSIZE", "64"), ("MAX_UNCOMMITTED_SPAN", "100")];
+    let flags = [("PREFETCH_MAX_BYTES", "64KiB"), ("QUEUE_MAXSIZE", "64"), ("MAX_UNCOMMITTED_SPAN", "256")];
     let sidecar = stage.sidecar("before", &flags);
     stage.await_delivered(200, WITHIN);
     sidecar.kill();

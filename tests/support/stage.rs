@@ -109,7 +109,6 @@ impl Stage {
         create(kafka, &topic, partitions);
         let (history, worker) = (History::default(), LedgerWorker::start(behaviour));
         worker.watch(&topic, &history);
-        let told = history.clone();
         let group = format!("{topic}-group");
         let reader = GroupReader::new(kafka.brokers(), &group, &topic, partitions);
         Self {
@@ -117,7 +116,7 @@ impl Stage {
             brokers: kafka.brokers().to_owned(),
             bootstrap: through.map_or_else(|| kafka.brokers().to_owned(), |addr| addr.to_string()),
             group,
-            writer: Arc::new(Writer::telling(kafka.brokers(), &topic, move |record| produced(&told, record))),
+            writer: Arc::new(witnessed(kafka.brokers(), &topic, &history)),
             topic,
             partitions,
             worker,
@@ -157,6 +156,8 @@ impl Stage {
         self.partitions = partitions;
         let reader = GroupReader::new(&self.brokers, &self.group, &self.topic, partitions);
         self.watcher = Watcher::new(reader, self.history.clone());
+        // One that has not heard of the topic yet.
+        self.writer = Arc::new(witnessed(&self.brokers, &self.topic, &self.history));
     }
 
     /// A dead-letter topic beside the topic.
@@ -277,6 +278,12 @@ fn group_flags() -> &'static [(&'static str, &'static str)] {
         return &[("KAFKA_CFG_GROUP_PROTOCOL", "consumer")];
     }
     &[("KAFKA_CFG_SESSION_TIMEOUT_MS", "6000"), ("KAFKA_CFG_HEARTBEAT_INTERVAL_MS", "500")]
+}
+
+/// A writer whose every record gets into the history.
+fn witnessed(brokers: &str, topic: &str, history: &History) -> Writer {
+    let told = history.clone();
+    Writer::telling(brokers, topic, move |record| produced(&told, record))
 }
 
 /// Writes down what the broker has acknowledged. Values without a number are not the judge's.
