@@ -74,6 +74,25 @@ fn late_slow_reset_silent_and_half_open_connections_to_the_broker_lose_and_repea
 }
 
 #[test]
+fn a_broker_that_is_absent_at_the_start_is_waited_for() {
+    let proxy = FaultProxy::start();
+    let mut stage = stage("absent", &proxy);
+    proxy.weather(Weather::Refused);
+    let sidecar = stage.sidecar("only", &[]);
+    stage.fill(1_000);
+    eventually("it is said", WITHIN, || sidecar.events("client_error").pop());
+    stays_alive(&sidecar, SHORT);
+    assert_eq!(sidecar.get("/readyz").unwrap().0, 503);
+    proxy.weather(Weather::Clear);
+    stage.await_no_lag(WITHIN);
+    let verdict = stage.verdict(Repeats::AtMost(0));
+    verdict.holds();
+    assert_eq!(sidecar.get("/readyz").unwrap().0, 200);
+    println!("a broker absent at the start: alive, not ready; then {} of 1000 delivered", verdict.done);
+    assert!(sidecar.stop().0.success());
+}
+
+#[test]
 fn a_member_cut_off_for_longer_than_its_session_cannot_commit_over_the_one_that_took_over() {
     let proxy = FaultProxy::start();
     let mut stage = stage("cut-off", &proxy);

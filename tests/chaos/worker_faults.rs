@@ -61,6 +61,30 @@ fn a_worker_that_hangs_drips_floods_breaks_off_and_talks_nonsense_loses_nothing_
 }
 
 #[test]
+fn a_worker_that_takes_twice_the_poll_interval_costs_no_rebalance() {
+    let slow = Duration::from_secs(14);
+    let mut stage = Stage::new("slower-than-polls", 4, Behaviour::after(slow));
+    let flags = [
+        ("KAFKA_CFG_MAX_POLL_INTERVAL_MS", "7000"),
+        ("INFERENCE_TIMEOUT", "20s"),
+        ("QUEUE_MAXSIZE", "100"),
+        ("BATCH_SIZE", "10"),
+        ("PAUSE_HARD_AFTER_MS", "1000"),
+    ];
+    let sidecar = stage.sidecar("only", &flags);
+    stage.fill(1_000);
+    stage.await_delivered(10, WITHIN);
+    stage.worker.behave(Behaviour::instant());
+    stage.await_no_lag(WITHIN);
+    let verdict = stage.verdict(Repeats::AtMost(0));
+    verdict.holds();
+    let assigned = sidecar.events("rebalance").iter().filter(|event| event["assigned"] != 0).count();
+    assert_eq!(assigned, 1, "it never left the group");
+    println!("a worker that takes {} s where polls are due every 7: no rebalance, 0 twice", slow.as_secs());
+    assert!(sidecar.stop().0.success());
+}
+
+#[test]
 fn a_worker_that_one_record_kills_again_and_again_is_rid_of_it_and_of_nothing_else() {
     const DEADLY: u64 = 700;
     let (crash, crashes) = mpsc::channel();
