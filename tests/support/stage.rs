@@ -272,6 +272,18 @@ pub fn is_new_protocol() -> bool {
     std::env::var("CHAOS_GROUP_PROTOCOL").is_ok_and(|protocol| protocol == "consumer")
 }
 
+/// A member's lasting name, with which one that was killed takes its place at once instead of waiting for a session
+/// timeout. The newer protocol waits for the session all the same, and refuses the name until then: no name there.
+pub fn lasting_name() -> &'static [(&'static str, &'static str)] {
+    if is_new_protocol() { &[] } else { &[("KAFKA_GROUP_INSTANCE_ID", "one")] }
+}
+
+/// Under the newer protocol the client notices by an answered heartbeat alone that the group has dropped it, and goes on
+/// reading until then: nothing is lost or committed over, but more comes twice.
+pub fn repeats_of_a_cut_off(classic: Repeats) -> Repeats {
+    if is_new_protocol() { Repeats::AtMost(u64::MAX) } else { classic }
+}
+
 /// A session short enough to wait for. Under the newer protocol it is the broker's, and just as long.
 fn group_flags() -> &'static [(&'static str, &'static str)] {
     if is_new_protocol() {
