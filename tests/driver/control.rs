@@ -51,7 +51,7 @@ async fn off_takes_every_flag_literally_however_bad_it_is() {
 
 #[tokio::test(start_paused = true)]
 async fn off_waits_for_the_linger_it_was_given() {
-    let feed = Feed { rate: Some(20), life: None };
+    let feed = Feed { rate: Some(20), life: None, all_dated: false };
     let mut rig = Rig::new(flags(adaptive(Adaptive::Off)), feed);
     rig.run_for(10 * SECOND).await;
     let waited = rig.worker.seen.lock().unwrap().iter().map(|(at, _)| *at).collect::<Vec<_>>();
@@ -86,7 +86,7 @@ async fn a_pinned_knob_stays_where_it_was_set() {
 
 #[tokio::test(start_paused = true)]
 async fn shadow_decides_and_tells_and_does_exactly_what_off_does() {
-    let feed = Feed { rate: Some(700), life: Some(SECOND / 2) };
+    let feed = Feed { rate: Some(700), life: Some(SECOND / 2), all_dated: false };
     let mut shadow = Rig::new(flags(adaptive(Adaptive::Shadow)), feed);
     let seen = shadow.run_for(20 * SECOND).await;
     let mut off = Rig::new(flags(adaptive(Adaptive::Off)), feed);
@@ -104,7 +104,7 @@ async fn shadow_decides_and_tells_and_does_exactly_what_off_does() {
 #[tokio::test(start_paused = true)]
 async fn only_a_record_with_a_deadline_is_given_up_early_and_only_where_that_is_asked_for() {
     // Some three times what the worker can do, in batches of eight, and a little more to live than a batch takes.
-    let feed = Feed { rate: Some(1_500), life: Some(SECOND / 10) };
+    let feed = Feed { rate: Some(1_500), life: Some(SECOND / 10), all_dated: false };
     let settings = |ttl_mode| {
         let batch_records = Range::pinned(8);
         flags(ControlSettings { ttl_mode, batch_records, ..ControlSettings::default() })
@@ -126,4 +126,33 @@ async fn only_a_record_with_a_deadline_is_given_up_early_and_only_where_that_is_
     assert!(!predictive.hopeless.is_empty());
     assert!(predictive.hopeless.iter().all(|offset| offset % 2 == 1), "one without a deadline was given up");
     assert!(expired.hopeless.is_empty());
+}
+
+/// In time, of what came, before a worker that is ten times as slow in the middle third.
+async fn in_time(settings: EngineSettings) -> f64 {
+    const SECONDS: u32 = 60;
+    const RATE: u32 = 400;
+    let feed = Feed { rate: Some(RATE), life: Some(SECOND), all_dated: true };
+    let mut rig = Rig::stepping(settings, feed, SECONDS, 20 * SECOND / 1000, 2 * SECOND / 1000);
+    rig.run_for(SECONDS * SECOND).await;
+    let told = rig.told.borrow();
+    (told.completed - told.late) as f64 / f64::from(RATE * SECONDS)
+}
+
+/// The reality check of docs/CONTROL.md in miniature, without its noise.
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_becomes_ten_times_as_slow_is_followed_as_well_as_the_best_static_setting_does() {
+    let fixed = |(concurrency, batch_records_max): (u32, u32)| {
+        let control = adaptive(Adaptive::Off);
+        EngineSettings { concurrency, batch_records_max, control, ..EngineSettings::default() }
+    };
+    let on = in_time(EngineSettings::default()).await;
+    let mut best = 0.0_f64;
+    for setting in [(1, 8), (2, 32), (4, 16), (2, 128), (8, 64)] {
+        let share = in_time(fixed(setting)).await;
+        println!("{} x {}: {share:.3}", setting.0, setting.1);
+        best = best.max(share);
+    }
+    println!("on: {on:.3}");
+    assert!(on > best - 0.01, "{on} is less than {best}");
 }

@@ -42,12 +42,13 @@ const POLL_MAX: usize = 64;
 pub struct Feed {
     /// Records a second; `None` is as many as are asked for.
     pub rate: Option<u32>,
-    /// What every second record has to live; the others have no deadline.
+    /// What every second record has to live, or every one; the others have no deadline.
     pub life: Option<Duration>,
+    pub all_dated: bool,
 }
 
 impl Feed {
-    pub const BACKLOG: Self = Self { rate: None, life: None };
+    pub const BACKLOG: Self = Self { rate: None, life: None, all_dated: false };
 }
 
 pub struct Endless {
@@ -72,7 +73,7 @@ impl Endless {
         let offset = self.next;
         self.next += 1;
         let mut payload = PayloadBuilder::with_capacity(None, Some(b"{\"n\":1}"), 64);
-        if let Some(life) = self.feed.life.filter(|_| offset % 2 == 1) {
+        if let Some(life) = self.feed.life.filter(|_| self.feed.all_dated || offset % 2 == 1) {
             let deadline = self.clock.now().wall.0 + life.as_millis() as i64;
             payload.header(b"deadline_ms", Some(deadline.to_string().as_bytes()));
         }
@@ -116,6 +117,9 @@ impl Source for Endless {
 pub struct Curve {
     pub alpha: Duration,
     pub beta: Duration,
+    /// From and to when alpha is so many times as long.
+    pub slow: Option<(Duration, Duration, u32)>,
+    start: Instant,
     clock: Clock,
     places: Arc<Semaphore>,
     /// When each batch was sent, milliseconds, and its records.
@@ -124,12 +128,13 @@ pub struct Curve {
 
 impl Worker for Curve {
     fn call(&self, batch: Batch) -> impl Future<Output = Settled> + Send + 'static {
-        let Self { alpha, beta, clock, places, seen } = self.clone();
+        let Self { alpha, beta, slow, start, clock, places, seen } = self.clone();
         async move {
             let since = Instant::now();
             seen.lock().unwrap().push((clock.now().mono.0 / 1_000_000, batch.records.len()));
             let _place = places.acquire_owned().await.unwrap();
-            sleep(alpha + beta * batch.records.len() as u32).await;
+            let times = slow.filter(|(from, to, _)| (*from..*to).contains(&start.elapsed())).map_or(1, |(_, _, n)| n);
+            sleep(alpha * times + beta * batch.records.len() as u32).await;
             let (answer, took) = (Answer::Done, since.elapsed());
             let (told, said) = (Told::default(), Vec::new());
             Settled { batch, answer, took, status: Some(200), detail: None, told, said }
@@ -192,18 +197,36 @@ pub struct Rig {
 }
 
 impl Rig {
+    /// Before one that is ten times as slow in the middle third.
+    pub fn stepping(settings: EngineSettings, feed: Feed, seconds: u32, alpha: Duration, beta: Duration) -> Self {
+        let third = Duration::from_secs(1) * seconds / 3;
+        Self::made(settings, feed, alpha, beta, 2, Some((third, 2 * third, 10)))
+    }
+
     /// Before a worker that takes 20 ms and one for each record, two at a time.
     pub fn new(settings: EngineSettings, feed: Feed) -> Self {
         Self::before(settings, feed, Duration::from_millis(20), Duration::from_millis(1), 2)
     }
 
     pub fn before(settings: EngineSettings, feed: Feed, alpha: Duration, beta: Duration, at_once: usize) -> Self {
+        Self::made(settings, feed, alpha, beta, at_once, None)
+    }
+
+    fn made(
+        settings: EngineSettings,
+        feed: Feed,
+        alpha: Duration,
+        beta: Duration,
+        at_once: usize,
+        slow: Option<(Duration, Duration, u32)>,
+    ) -> Self {
         let clock = Clock::with_wall(WALL);
         let (requests, receiver) = mpsc::channel(8);
         let assigned = Event::Assigned(vec![Assignment { id: P, topic: Arc::from("t"), number: 0 }]);
         let start = Instant::now();
         let source = Endless { feed, clock, start, next: 0, credit: 0, events: VecDeque::from([assigned]) };
-        let worker = Curve { alpha, beta, clock, places: Arc::new(Semaphore::new(at_once)), seen: Arc::default() };
+        let worker =
+            Curve { alpha, beta, slow, start, clock, places: Arc::new(Semaphore::new(at_once)), seen: Arc::default() };
         let notebook = Notebook::default();
         let driver = Driver::new(settings, clock, source, worker.clone(), NoLetters, notebook.clone(), receiver);
         Self { driver, worker, told: notebook.0, requests }
