@@ -23,7 +23,6 @@ JOINED_S = 25  # 200 callers at 10 a second, a call of each, and what waited the
 
 class Callers(Caller):
     wait_time = constant_throughput(CALLS_PER_CALLER)
-    stagger_s = 1 / CALLS_PER_CALLER
 
     @task(1)
     def look(self):

@@ -16,7 +16,6 @@ CALLS_PER_CALLER = 0.4  # a second
 class Callers(Caller):
     fixed_count = CALLERS
     wait_time = constant_throughput(CALLS_PER_CALLER)
-    stagger_s = 1 / CALLS_PER_CALLER
 
 
 class Records(KafkaUser):
@@ -26,6 +25,7 @@ class Records(KafkaUser):
 class Steady(Stages):
     stages = [(1.0, 0.25)]
     beside = CALLERS
+    joining = CALLERS * CALLS_PER_CALLER  # one period for all: who joins together calls together for ever
 
 
 def bands(run):

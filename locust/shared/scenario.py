@@ -28,6 +28,7 @@ class Stages(LoadTestShape):
     abstract = True
     stages: list[tuple[float, float]] = []
     beside = 0  # users that are there all the time, beside those that produce
+    joining = 1000.0  # users that come or go a second: a stage begins at once
 
     def tick(self):
         seconds = self.runner.environment.parsed_options.seconds
@@ -36,7 +37,7 @@ class Stages(LoadTestShape):
             end += share * seconds
             if self.get_run_time() < end:
                 users = max(1, round(load * CAPACITY / RECORDS_PER_USER)) + self.beside
-                return users, users
+                return users, self.joining
         return None
 
 
