@@ -128,8 +128,9 @@ class Run:
         return (looks[-1].worker_records - looks[0].worker_records) / (looks[-1].at - looks[0].at)
 
     def lost(self) -> float:
-        """Acknowledged by the brokers, and neither seen by the worker nor expired on the way to it."""
-        return self.producing.acknowledged - self.watching.books["distinct"] - self.expired()
+        """Acknowledged by the brokers, and neither seen by the worker nor given up on the way to it."""
+        hopeless = self.watching.grew('sluicegate_skipped_records_total{reason="hopeless"}')
+        return self.producing.acknowledged - self.watching.books["distinct"] - self.expired() - hopeless
 
     def always(self) -> list[Band]:
         """What has to hold in every scenario."""
