@@ -145,6 +145,7 @@ impl Engine {
             retry_budget: RetryBudget::new(settings.retry.budget_pct),
             letter_budget: LetterBudget::new(settings.dead_letter_max_pct),
             batch_bytes_max: settings.batch_bytes_max,
+            commits: Commits::new(settings.commit_metadata_bytes),
             settings,
             partitions: Partitions::default(),
             queue: Queue::default(),
@@ -156,7 +157,6 @@ impl Engine {
             requests: Requests::default(),
             retries: RetryPool::default(),
             letters: Outbox::default(),
-            commits: Commits::default(),
             revokes: Vec::new(),
             drain: None,
             next_sweep: Instant::ZERO,
@@ -233,7 +233,8 @@ impl Engine {
 
     fn send_commit(&mut self, command: Command, out: &mut Effects) {
         if let Command::Commit { offsets, .. } = &command {
-            out.fact(Fact::CommitAsked { offsets: offsets.clone() });
+            let offsets = offsets.iter().map(|mark| (mark.partition, mark.offset)).collect();
+            out.fact(Fact::CommitAsked { offsets });
         }
         out.command(command);
     }

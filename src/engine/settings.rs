@@ -2,9 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use crate::control::{
-    dials::Values,
-    settings::{Adaptive, ControlSettings},
+use crate::{
+    control::{
+        dials::Values,
+        settings::{Adaptive, ControlSettings},
+    },
+    engine::ledger::completed::TEXT_BYTES_MAX,
 };
 
 #[derive(Debug, Clone, PartialEq)]
@@ -42,6 +45,8 @@ pub struct EngineSettings {
     pub span_max: u32,
     /// `None` with `USE_MANUAL_COMMIT=false`: the source stores offsets itself.
     pub commit_interval: Option<Duration>,
+    /// Room beside a committed offset for what is finished beyond it; zero keeps nothing there.
+    pub commit_metadata_bytes: usize,
     /// How long in-flight work of a revoked partition is waited for.
     pub revoke_drain: Duration,
     /// A partition that is assigned, not gated, behind, and does not move for this long is repaired.
@@ -169,6 +174,7 @@ impl Default for EngineSettings {
             dead_letter_max_pct: 5.0,
             span_max: 10_000,
             commit_interval: Some(Duration::from_secs(1)),
+            commit_metadata_bytes: TEXT_BYTES_MAX,
             revoke_drain: Duration::from_secs(10),
             stall_after: Duration::from_secs(30),
             requests: None,

@@ -17,6 +17,8 @@ use crate::{
 };
 
 /// An engine with its effects sorted into what a test asks about.
+mod completed;
+
 struct Bench {
     engine: Engine,
     now: Now,
@@ -33,7 +35,7 @@ impl Bench {
         let now = Now { mono: Instant::from_millis(1_000), wall: UnixMillis(1_000_000), jitter: u32::MAX };
         let mut bench =
             Self { engine: Engine::new(settings), now, out: vec![], commands: vec![], letters: vec![], facts: vec![] };
-        let assign = |id, number| Assignment { id: PartitionId(id), topic: Arc::from("t"), number };
+        let assign = |id, number| Assignment { id: PartitionId(id), topic: Arc::from("t"), number, committed: None };
         bench.step(Event::Assigned(vec![assign(0, 0), assign(1, 1)]));
         bench
     }
@@ -98,6 +100,11 @@ impl Bench {
     }
 
     fn last_commit(&self) -> Option<(event::CommitId, Vec<(PartitionId, i64)>)> {
+        let (id, marks) = self.last_marks()?;
+        Some((id, marks.iter().map(|mark| (mark.partition, mark.offset)).collect()))
+    }
+
+    fn last_marks(&self) -> Option<(event::CommitId, Vec<event::Mark>)> {
         self.commands.iter().rev().find_map(|command| match command {
             Command::Commit { id, offsets } => Some((*id, offsets.clone())),
             _ => None,
@@ -161,7 +168,8 @@ fn only_the_contiguous_frontier_is_committed_and_once_per_interval() {
     let first = bench.out.remove(0);
     bench.answer(Answer::Done);
     bench.pass(1_000);
-    assert_eq!(bench.last_commit(), None, "the second batch is done, the first holds the frontier");
+    assert_eq!(bench.last_commit().unwrap().1, [(P0, 0)], "the second batch is done, the first holds the frontier");
+    bench.answer_commit(CommitOutcome::Applied);
     bench.out.push(first);
     bench.answer(Answer::Done);
     assert_eq!(bench.last_commit().unwrap().1, [(P0, 64)]);
@@ -444,7 +452,7 @@ fn without_a_dead_letter_topic_a_poison_record_stops_its_partition_only() {
         .filter_map(|c| if let Command::Commit { offsets, .. } = c { Some(offsets.clone()) } else { None })
         .flatten()
         .collect();
-    assert!(commits.iter().all(|(id, _)| *id == PartitionId(1)), "{commits:?}");
+    assert!(commits.iter().all(|mark| mark.partition == PartitionId(1)), "{commits:?}");
 }
 
 #[test]
@@ -470,7 +478,7 @@ fn the_gate_hardens_after_its_time_and_pauses_what_is_assigned_later_too() {
     bench.poll(64..96);
     bench.pass(5_000);
     assert!(bench.commands.contains(&Command::Pause(vec![P0, PartitionId(1)])));
-    let late = Assignment { id: PartitionId(2), topic: Arc::from("t"), number: 2 };
+    let late = Assignment { id: PartitionId(2), topic: Arc::from("t"), number: 2, committed: None };
     bench.step(Event::Assigned(vec![late]));
     assert!(bench.commands.contains(&Command::Pause(vec![PartitionId(2)])));
     bench.answer(Answer::Done);
@@ -585,7 +593,7 @@ fn a_queued_record_that_expires_does_not_free_its_key() {
     assert!(bench.facts.iter().any(|fact| matches!(fact, Fact::Expired { .. })));
     assert_eq!(bench.offsets_out(), [[0]], "offset 2 waits for offset 0");
     bench.step(Event::Revoked { partitions: vec![P0], lost: true });
-    bench.step(Event::Assigned(vec![Assignment { id: P0, topic: Arc::from("t"), number: 0 }]));
+    bench.step(Event::Assigned(vec![Assignment { id: P0, topic: Arc::from("t"), number: 0, committed: None }]));
     bench.poll(0..3);
     bench.pass(50);
     assert_eq!(bench.offsets_out(), [[0]], "the old batch is still out");
@@ -663,7 +671,7 @@ fn a_pause_that_crosses_a_reassignment_does_not_outlive_it() {
     assert_eq!(bench.commands.iter().filter(|c| matches!(c, Command::Pause(_))).count(), 1);
     bench.step(Event::Revoked { partitions: vec![P0], lost: true });
     let told = bench.commands.len();
-    bench.step(Event::Assigned(vec![Assignment { id: P0, topic: Arc::from("t"), number: 0 }]));
+    bench.step(Event::Assigned(vec![Assignment { id: P0, topic: Arc::from("t"), number: 0, committed: None }]));
     assert!(bench.commands[told..].contains(&Command::Resume(vec![P0])), "{:?}", &bench.commands[told..]);
 }
 

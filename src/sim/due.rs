@@ -1,7 +1,7 @@
 //! Everything that can be due, and what a model needs to make something due.
 
 use crate::{
-    engine::event::{Batch, Command, CommitId, CommitResult, DeadLettered, Event},
+    engine::event::{Batch, Command, CommitId, CommitResult, DeadLettered, Event, Mark},
     record::PartitionId,
     sim::{
         fault::Set,
@@ -79,7 +79,7 @@ pub struct CommitRequest {
     pub process: u32,
     pub id: CommitId,
     /// With the group's count of owners at the time it was sent.
-    pub offsets: Vec<(PartitionId, i64, u64)>,
+    pub marks: Vec<(Mark, u64)>,
     /// Answered by the client itself.
     pub refused: Vec<CommitResult>,
 }

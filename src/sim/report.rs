@@ -18,6 +18,8 @@ pub struct Tally {
     pub expired: u64,
     pub dead_lettered: u64,
     pub skipped: u64,
+    /// Told to have been finished by an earlier epoch.
+    pub passed_over: u64,
     pub abandoned: u64,
     /// Finished by another member.
     pub elsewhere: u64,
@@ -63,6 +65,7 @@ impl Tally {
             End::Expired => self.expired += 1,
             End::DeadLettered => self.dead_lettered += 1,
             End::Skipped => self.skipped += 1,
+            End::Before => {}
         }
     }
 }
@@ -80,6 +83,7 @@ pub struct Expect {
     pub expired: Band,
     pub dead_lettered: Band,
     pub skipped: Band,
+    pub passed_over: Band,
     pub deleted: Band,
     pub held: Band,
     pub stops: Band,
@@ -122,6 +126,7 @@ impl Expect {
             ("expired", self.expired, tally.expired),
             ("dead_lettered", self.dead_lettered, tally.dead_lettered),
             ("skipped", self.skipped, tally.skipped),
+            ("passed_over", self.passed_over, tally.passed_over),
             ("deleted", self.deleted, tally.deleted),
             ("held", self.held, tally.held),
             ("stops", self.stops, tally.stops),

@@ -7,7 +7,10 @@ use std::time::Duration;
 
 use crate::{
     control::settings::{Adaptive, ControlSettings, QueueOrder, Range, TtlMode},
-    engine::settings::{EngineSettings, Ordering, PoisonPolicy, RequestSettings, RetrySettings, TombstonePolicy},
+    engine::{
+        ledger::completed::TEXT_BYTES_MAX,
+        settings::{EngineSettings, Ordering, PoisonPolicy, RequestSettings, RetrySettings, TombstonePolicy},
+    },
     record::PartitionId,
     sim::{
         fault::{CommitMood, Fault, Kind, Set, SinkMood, WorkerMood},
@@ -28,6 +31,7 @@ pub fn draw(seed: u64) -> Setup {
     let workload = workload(rng);
     let mut settings = settings(rng);
     settings.control = control(&mut Rng::stream(seed, 101), &settings);
+    settings.commit_metadata_bytes = one_of(&mut Rng::stream(seed, 104), &[TEXT_BYTES_MAX, TEXT_BYTES_MAX, 100, 0]);
     let requests = requests(&mut Rng::stream(seed, 102), &mut settings);
     let faults = faults(rng, &settings, &workload, partitions);
     Setup {
@@ -35,7 +39,7 @@ pub fn draw(seed: u64) -> Setup {
         topics,
         workload,
         requests,
-        broker: broker(rng),
+        broker: broker(rng, &mut Rng::stream(seed, 103)),
         worker: worker(rng),
         sink: SinkSetup { latency: latency(rng), fail_per_mille: one_of(rng, &[0, 0, 0, 100]) },
         faults,
@@ -101,6 +105,7 @@ fn settings(rng: &mut Rng) -> EngineSettings {
         },
         dead_letter_max_pct: one_of(rng, &[0.0, 5.0, 50.0, 100.0]),
         span_max: max_poll_records * one_of(rng, &[4, 5, 6, 20]) + one_of(rng, &[0, 1, 10]),
+        commit_metadata_bytes: TEXT_BYTES_MAX,
         commit_interval: (!rng.chance(30)).then_some(Duration::from_millis(one_of(rng, &[50, 1_000, 5_000]))),
         revoke_drain: Duration::from_millis(one_of(rng, &[0, 100, 2_000, 10_000])),
         stall_after: Duration::from_millis(one_of(rng, &[2_000, 30_000])),
@@ -201,7 +206,7 @@ fn workload(rng: &mut Rng) -> Workload {
     }
 }
 
-fn broker(rng: &mut Rng) -> BrokerSetup {
+fn broker(rng: &mut Rng, metadata: &mut Rng) -> BrokerSetup {
     let slow = rng.chance(200);
     let channel_us = if slow { 20_000 } else { 300 };
     BrokerSetup {
@@ -212,6 +217,7 @@ fn broker(rng: &mut Rng) -> BrokerSetup {
         fetch_records: one_of(rng, &[1, 10, 500]),
         prefetch_records: one_of(rng, &[1, 50, 5_000]),
         others_work: rng.chance(500),
+        metadata_bytes_max: one_of(metadata, &[4096, 4096, 200]),
     }
 }
 

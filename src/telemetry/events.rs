@@ -82,6 +82,8 @@ table! {
         "The dead-letter budget is used up or the topic does not answer: records are held, nothing is lost, not ready.";
     RecordSkipped WARN "record_skipped" ["topic", "partition", "offset", "reason"]
         "A record was finished without the worker and without a dead letter, as the policy says.";
+    RecordPassedOver DEBUG "record_passed_over" ["topic", "partition", "offset"]
+        "A record came again that an earlier assignment had finished, as its commit says: not delivered again.";
     PartitionStopped ERROR "partition_stopped" ["topic", "partition", "offset", "reason"]
         "A record that cannot be delivered holds its partition (`POISON_POLICY=stop`): someone has to look.";
     RecordsAbandoned INFO "records_abandoned" ["records", "cause"]

@@ -23,6 +23,10 @@ const PAUSE_REASON: Label = one_of("reason", &["queue_full", "span", "order", "s
 const EXPIRY_STAGE: Label = one_of("stage", &["intake", "queue", "batch", "send", "retry"]);
 const POISON_REASON: Label =
     one_of("reason", &["out_of_attempts", "refused", "dropped", "too_large", "undecodable", "tombstone"]);
+const SKIP_REASON: Label = one_of(
+    "reason",
+    &["out_of_attempts", "refused", "dropped", "too_large", "undecodable", "tombstone", "hopeless", "completed_before"],
+);
 const RETRY_CAUSE: Label =
     one_of("cause", &["verdict", "unavailable", "not_sent", "failed_alone", "failed", "refused", "too_large"]);
 const ABANDON_CAUSE: Label =
@@ -145,8 +149,8 @@ table! {
         "Records produced to the dead-letter topic and not acknowledged.";
     DEAD_LETTER_BUDGET: Gauge, Records, Snapshot, "sluicegate_dead_letter_budget_records", [],
         "Dead letters the budget allows right now.";
-    SKIPPED: Counter, Records, Facts, "sluicegate_skipped_records_total", [POISON_REASON],
-        "Records finished without the worker and without a dead letter, as the policy says.";
+    SKIPPED: Counter, Records, Facts, "sluicegate_skipped_records_total", [SKIP_REASON],
+        "Records finished without the worker and without a dead letter: as the policy says, or because an earlier assignment finished them (completed_before).";
     ABANDONED: Counter, Records, Facts, "sluicegate_abandoned_records_total", [ABANDON_CAUSE],
         "Records let go without a disposition; whoever owns the partition next gets them.";
     PARTITION_STOPS: Counter, Events, Facts, "sluicegate_partition_stops_total", [POISON_REASON],

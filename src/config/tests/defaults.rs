@@ -200,6 +200,7 @@ const OTHER: &[(&Flag, &str)] = &[
     (&DLQ_MAX_PCT, "6"),
     (&COMMIT_INTERVAL_MS, "1001"),
     (&MAX_UNCOMMITTED_SPAN, "10001"),
+    (&COMMIT_METADATA_MAX_BYTES, "3000"),
     (&REVOKE_DRAIN_TIMEOUT, "9s"),
     (&SHUTDOWN_TIMEOUT, "26s"),
     (&STALL_AFTER, "29s"),
@@ -279,6 +280,7 @@ fn every_flag_reaches_its_setting() {
         dead_letter_max_pct: 6.0,
         span_max: 10_001,
         commit_interval: Some(ms(1001)),
+        commit_metadata_bytes: 3000,
         revoke_drain: ms(9000),
         stall_after: ms(29_000),
         control: ControlSettings {

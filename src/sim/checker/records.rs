@@ -77,7 +77,9 @@ impl Checker {
             book.step_out(mark, index);
         }
         self.tally.count(end);
-        self.settled.push_back((now.mono, 1));
+        if end != End::Before {
+            self.settled.push_back((now.mono, 1));
+        }
     }
 
     /// Everything of an epoch that waits is abandoned.

@@ -36,6 +36,8 @@ pub struct Engine {
     span_max: Option<u32>,
     /// Zero is `USE_MANUAL_COMMIT=false`.
     commit_interval_ms: Option<u64>,
+    /// Zero keeps nothing of what is finished beyond the frontier.
+    commit_metadata_bytes: Option<usize>,
     revoke_drain_ms: Option<u64>,
     stall_after_ms: Option<u64>,
     /// Any of these three takes requests over HTTP in, as records of the first topic.
@@ -98,6 +100,7 @@ impl Engine {
         set(&mut to.poison, self.poison.map(Into::into));
         set(&mut to.dead_letter_max_pct, self.dead_letter_max_pct);
         set(&mut to.span_max, self.span_max);
+        set(&mut to.commit_metadata_bytes, self.commit_metadata_bytes);
         set_ms(&mut to.revoke_drain, self.revoke_drain_ms);
         set_ms(&mut to.stall_after, self.stall_after_ms);
         let any = self.requests_timeout_ms.is_some()

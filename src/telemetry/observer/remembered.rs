@@ -28,7 +28,7 @@ impl Telemetry {
                 (EventName::DeadLetterFailed, format!("{}: {error}", at(topic, *number, *offset)))
             }
             Fact::DeadLetterHeld { records } => (EventName::DeadLettersHeld, format!("{records} records held")),
-            Fact::Skipped { topic, number, offset, reason } => {
+            Fact::Skipped { topic, number, offset, reason } if *reason != Reason::CompletedBefore => {
                 (EventName::RecordSkipped, because(topic, *number, *offset, *reason))
             }
             Fact::PartitionStopped { topic, number, offset, reason } => {

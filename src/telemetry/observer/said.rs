@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     engine::{
-        event::{CommitOutcome, CommitResult},
+        event::{CommitOutcome, CommitResult, Reason},
         fact::{DrainState, Fact, Gate},
     },
     record::Record,
@@ -80,6 +80,11 @@ impl Telemetry {
             Fact::DeadlineMalformed { partition, offset } => {
                 say!(self, now, DeadlineMalformed, "the deadline_ms header is no number, so there is no deadline", {
                     topic = self.names.get(*partition).0, partition = self.names.get(*partition).1, offset
+                });
+            }
+            Fact::Skipped { topic, number, offset, reason: Reason::CompletedBefore } => {
+                say!(self, now, RecordPassedOver, "finished before", {
+                    topic = &**topic, partition = number, offset
                 });
             }
             Fact::Skipped { topic, number, offset, reason } => say!(self, now, RecordSkipped, "skipped", {

@@ -43,8 +43,12 @@ impl Bench {
         let log = tracing::subscriber::set_default(subscriber);
         let now = Now { mono: Instant::from_millis(1_000), wall: UnixMillis(1_700_000_000_000), jitter: 0 };
         let assigned = [(0, "a", 0), (1, "a", 1), (2, "b", 7)];
-        let assigned =
-            assigned.map(|(id, topic, number)| Assignment { id: PartitionId(id), topic: Arc::from(topic), number });
+        let assigned = assigned.map(|(id, topic, number)| Assignment {
+            id: PartitionId(id),
+            topic: Arc::from(topic),
+            number,
+            committed: None,
+        });
         telemetry.names.learn(&assigned);
         Self { telemetry, readout, lines, control, _log: log, now }
     }
@@ -216,6 +220,7 @@ fn every_fact_has_its_line_with_its_fields() {
         ),
         (Fact::DeadLetterHeld { records: 3 }, json!({"records": 3})),
         (Fact::Skipped { topic: topic1(), number, offset, reason }, and(json!({"reason": "refused"}))),
+        (Fact::Skipped { topic: topic1(), number, offset, reason: Reason::CompletedBefore }, and(json!({}))),
         (Fact::PartitionStopped { topic: topic1(), number, offset, reason }, and(json!({"reason": "refused"}))),
         (Fact::Abandoned { records: 4, cause: "revoked" }, json!({"records": 4, "cause": "revoked"})),
         (
