@@ -8,7 +8,7 @@ use sluicegate::{
     engine::{
         Engine,
         event::{Answer, CommitOutcome, CommitResult, Event, PartitionEnd, Reason, Verdict},
-        fact::{Fact, Gate, GateStage, PauseReason, Stage},
+        fact::{Fact, Gate, GateStage, Head, PauseReason, Stage},
         settings::RequestSettings,
         snapshot::Snapshot,
     },
@@ -232,6 +232,7 @@ fn rare_facts() -> Vec<Fact> {
         Fact::OffsetReset { topic: topic(), number, expected: 9, offset },
         Fact::CommitAnswered { results: vec![result], took: MS },
         Fact::Stale { what: "answer" },
+        Fact::HeadOfLine(Head { topic: topic(), number: 0, offset: 7, held_for: MS, beyond: 99, span: 100 }),
         Fact::Repaired { topic: topic(), number, again: 1 },
         Fact::Violation { invariant: "I2", what: "never".to_owned() },
         Fact::RequestRejectedFull { request: RequestId(1), bytes: 1, depth: 1, retry_after: MS },

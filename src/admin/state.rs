@@ -51,6 +51,7 @@ pub struct EngineState<'a> {
     pub starvation: Starvation,
     pub knobs: Knobs,
     stalled_partitions: u32,
+    heads_of_line: u32,
     pub invariant_violations: u64,
     pub partitions: Vec<Partition<'a>>,
 }
@@ -118,6 +119,7 @@ impl<'a> EngineState<'a> {
             starvation: s.starvation,
             knobs: s.knobs,
             stalled_partitions: s.stalled,
+            heads_of_line: s.heads_of_line,
             invariant_violations: s.violations,
             partitions: s.partitions.iter().map(|partition| Partition::of(partition, s.gate.stage)).collect(),
         }

@@ -38,6 +38,8 @@ pub struct Partition {
     pub paused_in_client: Option<bool>,
     pub end: Option<i64>,
     pub stall: Stall,
+    /// The offset that was told to hold the frontier while nearly everything behind it is done.
+    pub head_told: Option<i64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,6 +115,7 @@ impl Partitions {
             paused_in_client: None,
             end: None,
             stall: Stall::default(),
+            head_told: None,
         });
     }
 
@@ -163,6 +166,7 @@ impl Partition {
         (self.asked_revision, self.committed_revision) = (0, 0);
         self.dirty = false;
         self.stall = Stall::default();
+        self.head_told = None;
         self.pauses = Pauses::default();
     }
 

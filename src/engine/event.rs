@@ -257,6 +257,8 @@ pub enum Reason {
     Tombstone,
     /// No batch could have finished it before its deadline (`TTL_MODE=predictive`).
     Hopeless,
+    /// It held its partition's frontier while nearly everything behind it was done (`HEAD_OF_LINE_POLICY=dlq`).
+    HeadOfLine,
     /// It was finished before this assignment began, as the commit's metadata says.
     CompletedBefore,
 }
@@ -272,6 +274,7 @@ impl Reason {
             Self::Undecodable => "undecodable",
             Self::Tombstone => "tombstone",
             Self::Hopeless => "hopeless",
+            Self::HeadOfLine => "head_of_line",
             Self::CompletedBefore => "completed_before",
         }
     }

@@ -166,6 +166,8 @@ pub enum Fact {
     Stale {
         what: &'static str,
     },
+    /// One record has held its partition's frontier for long, while nearly everything behind it is done.
+    HeadOfLine(Head),
     /// A partition stood still for no reason and was repaired; `again` counts the repairs in a row.
     Repaired {
         topic: Arc<str>,
@@ -216,6 +218,18 @@ impl Stage {
             Self::Retry => "retry",
         }
     }
+}
+
+/// A record that holds its partition's frontier.
+#[derive(Debug, Clone)]
+pub struct Head {
+    pub topic: Arc<str>,
+    pub number: i32,
+    pub offset: i64,
+    pub held_for: Duration,
+    /// Finished records beyond it, of `span` from it on.
+    pub beyond: u32,
+    pub span: u32,
 }
 
 /// One transition of the gate or of one partition's own gate.

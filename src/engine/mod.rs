@@ -21,6 +21,7 @@ pub mod event;
 pub mod fact;
 mod fill;
 mod gate;
+mod head_of_line;
 mod in_flight;
 mod intake;
 pub mod ledger;
@@ -50,6 +51,7 @@ use crate::{
         fact::Fact,
         fill::View,
         gate::Gate,
+        head_of_line::HeadBudget,
         in_flight::InFlight,
         observe::Starving,
         order::OrderLocks,
@@ -98,6 +100,7 @@ pub struct Engine {
     retry_budget: RetryBudget,
     letters: Outbox,
     letter_budget: LetterBudget,
+    head_budget: HeadBudget,
     commits: Commits,
     /// Revokes whose in-flight work is waited for; one, or a few when the group is in turmoil.
     revokes: Vec<Revoke>,
@@ -114,6 +117,8 @@ pub struct Engine {
     batch_bytes_max: u64,
     /// The queue is not swept for expired records before this.
     next_sweep: Instant,
+    /// A single fresh record is being sent to a worker that is taken for broken, whatever else would hold it back.
+    probing: bool,
     starving: Starving,
     violations: u64,
     /// Emptied record lists, to be filled again. Bound: twice the concurrency limit.
@@ -144,6 +149,7 @@ impl Engine {
             view: View::default(),
             retry_budget: RetryBudget::new(settings.retry.budget_pct),
             letter_budget: LetterBudget::new(settings.dead_letter_max_pct),
+            head_budget: HeadBudget::default(),
             batch_bytes_max: settings.batch_bytes_max,
             commits: Commits::new(settings.commit_metadata_bytes),
             settings,
@@ -160,6 +166,7 @@ impl Engine {
             revokes: Vec::new(),
             drain: None,
             next_sweep: Instant::ZERO,
+            probing: false,
             starving: Starving::default(),
             violations: 0,
             spare: Vec::new(),

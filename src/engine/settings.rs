@@ -51,6 +51,10 @@ pub struct EngineSettings {
     pub revoke_drain: Duration,
     /// A partition that is assigned, not gated, behind, and does not move for this long is repaired.
     pub stall_after: Duration,
+    /// A record that holds its frontier for this long, with nearly everything behind it done, is told.
+    pub head_of_line_after: Duration,
+    /// And given up to the dead letters, under a budget (`HEAD_OF_LINE_POLICY=dlq`).
+    pub head_of_line_letters: bool,
     /// `None` without `INGRESS_ADDR`.
     pub requests: Option<RequestSettings>,
     pub control: ControlSettings,
@@ -177,6 +181,8 @@ impl Default for EngineSettings {
             commit_metadata_bytes: TEXT_BYTES_MAX,
             revoke_drain: Duration::from_secs(10),
             stall_after: Duration::from_secs(30),
+            head_of_line_after: Duration::from_secs(60),
+            head_of_line_letters: false,
             requests: None,
             control: ControlSettings::default(),
         }

@@ -45,7 +45,7 @@ impl Engine {
     /// What the law may conclude from how things stand.
     fn condition(&self) -> Condition {
         match self.worker.trouble() {
-            Some(Trouble::Away | Trouble::Misconfigured) => return Condition::Away,
+            Some(Trouble::Away | Trouble::Misconfigured | Trouble::Broken) => return Condition::Away,
             Some(Trouble::Busy) => return Condition::Disturbed,
             None => {}
         }

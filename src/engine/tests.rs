@@ -17,7 +17,9 @@ use crate::{
 };
 
 /// An engine with its effects sorted into what a test asks about.
+mod broken;
 mod completed;
+mod heads;
 
 struct Bench {
     engine: Engine,
@@ -290,22 +292,33 @@ fn a_dead_letter_is_finished_only_when_it_is_acknowledged() {
 }
 
 #[test]
-fn a_worker_that_fails_everything_cannot_empty_the_topic_into_the_dead_letters() {
+fn a_worker_that_fails_or_refuses_everything_cannot_empty_the_topic_into_the_dead_letters() {
+    let (lettered, failed) = lettered_by(Answer::Failed);
+    assert!(lettered <= 10, "{lettered}");
+    assert_eq!(failed.engine.snapshot(failed.now).not_ready, [NotReady::WorkerBroken]);
+    let (lettered, refused) = lettered_by(Answer::Refused);
+    assert_eq!(lettered, 10);
+    assert!(refused.facts.iter().any(|f| matches!(f, Fact::DeadLetterHeld { .. })));
+    assert!(refused.engine.snapshot(refused.now).queue.records > 80, "the rest waits in the queue");
+}
+
+/// Dead letters of a hundred records after 200 such answers.
+fn lettered_by(answer: Answer) -> (usize, Bench) {
     let retry = settings::RetrySettings { attempts_max: 1, ..settings().retry };
     let mut bench = Bench::new(EngineSettings { batch_records_max: 1, retry, ..settings() });
     bench.poll(0..100);
     for _ in 0..200 {
-        if !bench.out.is_empty() {
-            bench.answer(Answer::Failed);
+        if bench.out.is_empty() {
+            bench.pass(100);
+        } else {
+            bench.answer(answer.clone());
         }
         while let Some(letter) = bench.letters.pop() {
             bench.step(Event::DeadLettered(DeadLettered::Acknowledged { letter }));
         }
     }
     let lettered = bench.facts.iter().filter(|f| matches!(f, Fact::DeadLettered { .. })).count();
-    assert_eq!(lettered, 10);
-    assert!(bench.facts.iter().any(|f| matches!(f, Fact::DeadLetterHeld { .. })));
-    assert!(bench.engine.snapshot(bench.now).queue.records > 80, "the rest waits in the queue");
+    (lettered, bench)
 }
 
 #[test]

@@ -43,6 +43,7 @@ impl Engine {
             }
         }
         self.starving.behind = behind;
+        self.look_for_heads(now, out);
     }
 
     /// Partitions that repairs did not move.

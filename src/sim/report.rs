@@ -28,6 +28,8 @@ pub struct Tally {
     /// Left behind a record that stops its partition.
     pub held: u64,
     pub stops: u64,
+    /// Records told to hold their partition's frontier.
+    pub heads_told: u64,
     /// Failures charged to single records.
     pub charged: u64,
     pub dispatched: u64,
@@ -87,6 +89,7 @@ pub struct Expect {
     pub deleted: Band,
     pub held: Band,
     pub stops: Band,
+    pub heads_told: Band,
     pub charged: Band,
     pub requests: Band,
     pub commits: Band,
@@ -130,6 +133,7 @@ impl Expect {
             ("deleted", self.deleted, tally.deleted),
             ("held", self.held, tally.held),
             ("stops", self.stops, tally.stops),
+            ("heads_told", self.heads_told, tally.heads_told),
             ("charged", self.charged, tally.charged),
             ("requests", self.requests, tally.requests),
             ("commits", self.commits, tally.commits),

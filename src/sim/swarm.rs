@@ -32,15 +32,26 @@ pub fn draw(seed: u64) -> Setup {
     let mut settings = settings(rng);
     settings.control = control(&mut Rng::stream(seed, 101), &settings);
     settings.commit_metadata_bytes = one_of(&mut Rng::stream(seed, 104), &[TEXT_BYTES_MAX, TEXT_BYTES_MAX, 100, 0]);
+    if settings.poison == PoisonPolicy::DeadLetter {
+        let rng = &mut Rng::stream(seed, 105);
+        settings.head_of_line_letters = rng.chance(500);
+        settings.head_of_line_after = Duration::from_millis(one_of(rng, &[1_000, 5_000, 60_000]));
+    }
     let requests = requests(&mut Rng::stream(seed, 102), &mut settings);
     let faults = faults(rng, &settings, &workload, partitions);
+    let (broker, mut worker) = (broker(rng, &mut Rng::stream(seed, 103)), worker(rng));
+    // One that cannot do a single record in time is not healthy, and then nothing is promised.
+    let single = (worker.alpha + worker.beta) * (100 + worker.noise_pct) / 100;
+    if 2 * single > settings.inference_timeout {
+        worker.alpha = settings.inference_timeout / 8;
+    }
     Setup {
         why: "whatever comes, every promise holds".to_owned(),
         topics,
         workload,
         requests,
-        broker: broker(rng, &mut Rng::stream(seed, 103)),
-        worker: worker(rng),
+        broker,
+        worker,
         sink: SinkSetup { latency: latency(rng), fail_per_mille: one_of(rng, &[0, 0, 0, 100]) },
         faults,
         shutdown: millis(rng, 1_000, 25_000),
@@ -109,6 +120,8 @@ fn settings(rng: &mut Rng) -> EngineSettings {
         commit_interval: (!rng.chance(30)).then_some(Duration::from_millis(one_of(rng, &[50, 1_000, 5_000]))),
         revoke_drain: Duration::from_millis(one_of(rng, &[0, 100, 2_000, 10_000])),
         stall_after: Duration::from_millis(one_of(rng, &[2_000, 30_000])),
+        head_of_line_after: Duration::from_secs(60),
+        head_of_line_letters: false,
         requests: None,
         control: ControlSettings::off(),
     }

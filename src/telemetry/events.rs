@@ -98,6 +98,8 @@ table! {
         "A partition's offsets went back: a new epoch starts.";
     PartitionRepaired WARN "partition_repaired" ["topic", "partition", "again"]
         "A partition stood still for no reason and was resumed at its position; `again` counts the repairs in a row.";
+    HeadOfLine WARN "head_of_line" ["topic", "partition", "offset", "held_ms", "beyond", "span"]
+        "One record has held its partition's frontier for `HEAD_OF_LINE_AFTER`, while `beyond` of the `span` records from it on are done.";
     StaleIgnored DEBUG "stale_ignored" ["what"] "Something of an epoch that is over arrived.";
     Drain INFO "drain" ["state", "in_flight", "abandoned", "unfinished", "uncommitted"]
         "On the way out: `started`, `settled` (nothing in flight, or its time is up), `leaving` (the last commit is answered or given up; `uncommitted` counts the partitions that are without it), `done` (out of the group).";

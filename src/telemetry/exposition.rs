@@ -97,6 +97,7 @@ fn write_snapshot(page: &mut Page<'_>, s: &Snapshot) {
     page.single(&n::BACKLOG, s.backlog_records as f64);
     page.single(&n::ASSIGNED, s.partitions.len() as f64);
     page.single(&n::STALLED, f64::from(s.stalled));
+    page.single(&n::HEADS_OF_LINE, f64::from(s.heads_of_line));
     write_partitions(page, s);
 }
 

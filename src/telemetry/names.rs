@@ -21,8 +21,10 @@ const fn any(name: &'static str) -> Label {
 const GATE_STAGE: Label = one_of("stage", &["soft", "hard"]);
 const PAUSE_REASON: Label = one_of("reason", &["queue_full", "span", "order", "stopped"]);
 const EXPIRY_STAGE: Label = one_of("stage", &["intake", "queue", "batch", "send", "retry"]);
-const POISON_REASON: Label =
-    one_of("reason", &["out_of_attempts", "refused", "dropped", "too_large", "undecodable", "tombstone"]);
+const POISON_REASON: Label = one_of(
+    "reason",
+    &["out_of_attempts", "refused", "dropped", "too_large", "undecodable", "tombstone", "head_of_line"],
+);
 const SKIP_REASON: Label = one_of(
     "reason",
     &["out_of_attempts", "refused", "dropped", "too_large", "undecodable", "tombstone", "hopeless", "completed_before"],
@@ -31,7 +33,7 @@ const RETRY_CAUSE: Label =
     one_of("cause", &["verdict", "unavailable", "not_sent", "failed_alone", "failed", "refused", "too_large"]);
 const ABANDON_CAUSE: Label =
     one_of("cause", &["revoked", "lost", "shutdown", "stopped", "given_back", "offset_reset", "reassigned"]);
-const TROUBLE: Label = one_of("cause", &["busy", "away", "misconfigured"]);
+const TROUBLE: Label = one_of("cause", &["busy", "away", "misconfigured", "broken"]);
 const STALE: Label = one_of("what", &["record", "batch", "answer", "commit", "dead_letter"]);
 const ANSWER: Label =
     one_of("answer", &["done", "each", "busy", "away", "failed", "refused", "too_large", "misconfigured"]);
@@ -118,7 +120,7 @@ table! {
     IN_FLIGHT_OLDEST: Gauge, Seconds, Snapshot, "sluicegate_in_flight_oldest_seconds", [],
         "How long the oldest batch has been with the worker.";
     WORKER_STATE: Gauge, State, Snapshot, "sluicegate_worker_state",
-        [one_of("state", &["ready", "busy", "away", "misconfigured"])], "What the worker's last answers say of it.";
+        [one_of("state", &["ready", "busy", "away", "misconfigured", "broken"])], "What the worker's last answers say of it.";
     WORKER_HOLDS: Counter, Events, Facts, "sluicegate_worker_holds_total", [TROUBLE],
         "Times dispatch was held because the worker could not take work.";
     STARVATION: Counter, Seconds, Snapshot, "sluicegate_starvation_seconds_total",
@@ -172,6 +174,10 @@ table! {
         "How long the oldest unfinished record of each partition has held its frontier.";
     COMMIT_AGE: Gauge, Seconds, Snapshot, "sluicegate_commit_age_seconds", [],
         "Time since a commit was last applied; absent before the first.";
+    HEADS_OF_LINE: Gauge, Partitions, Snapshot, "sluicegate_head_of_line_partitions", [],
+        "Partitions whose frontier one record holds although nearly everything behind it is done (HEAD_OF_LINE_AFTER).";
+    HEADS_TOLD: Counter, Events, Facts, "sluicegate_head_of_line_total", [],
+        "Times a record was found to hold its partition's frontier with nearly everything behind it done.";
     OFFSET_RESETS: Counter, Events, Facts, "sluicegate_offset_resets_total", [],
         "Times a partition's offsets went back; each starts a new epoch.";
 

@@ -7,6 +7,7 @@ mod bounded;
 mod broken_worker;
 mod broker_gone;
 mod expiry;
+mod handed_on;
 mod ingress;
 mod killed;
 mod ordering;

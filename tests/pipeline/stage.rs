@@ -95,14 +95,19 @@ impl Stage {
 
     /// Starts a sidecar on the stage; `flags` come on top of what it needs to know.
     pub fn sidecar(&self, name: &str, flags: &[(&str, &str)]) -> Sidecar {
+        // Short, so that a member that is gone is missed soon.
+        let short = [("KAFKA_CFG_SESSION_TIMEOUT_MS", "6000"), ("KAFKA_CFG_HEARTBEAT_INTERVAL_MS", "500")];
+        self.sidecar_as_it_is(name, &[&short, flags].concat())
+    }
+
+    /// The same without the group's times, which only the classic protocol lets a member choose.
+    pub fn sidecar_as_it_is(&self, name: &str, flags: &[(&str, &str)]) -> Sidecar {
         let url = self.worker.url();
         let mut all = vec![
             ("KAFKA_BROKERS", self.brokers.as_str()),
             ("KAFKA_TOPICS", &self.topic),
             ("KAFKA_GROUP_ID", &self.group),
             ("WORKER_URL", &url),
-            ("KAFKA_CFG_SESSION_TIMEOUT_MS", "6000"),
-            ("KAFKA_CFG_HEARTBEAT_INTERVAL_MS", "500"),
         ];
         all.extend_from_slice(flags);
         Sidecar::start(&format!("{}-{name}", self.topic), &all)

@@ -85,6 +85,8 @@ fn engine(values: &Values, pass_through: &PassThrough) -> Result<EngineSettings,
         commit_metadata_bytes: values.need::<u32>(&COMMIT_METADATA_MAX_BYTES)? as usize,
         revoke_drain: drain_timeout(values, pass_through),
         stall_after: values.need(&STALL_AFTER)?,
+        head_of_line_after: values.need(&HEAD_OF_LINE_AFTER)?,
+        head_of_line_letters: values.need::<&str>(&HEAD_OF_LINE_POLICY)? == "dlq",
         requests: super::ingress::requests(values)?,
         control: super::control::build(values)?,
     })

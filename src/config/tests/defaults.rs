@@ -198,6 +198,8 @@ const OTHER: &[(&Flag, &str)] = &[
     (&RETRY_AFTER_MAX, "32s"),
     (&DLQ_TOPIC, "dead"),
     (&DLQ_MAX_PCT, "6"),
+    (&HEAD_OF_LINE_AFTER, "61s"),
+    (&HEAD_OF_LINE_POLICY, "dlq"),
     (&COMMIT_INTERVAL_MS, "1001"),
     (&MAX_UNCOMMITTED_SPAN, "10001"),
     (&COMMIT_METADATA_MAX_BYTES, "3000"),
@@ -283,6 +285,8 @@ fn every_flag_reaches_its_setting() {
         commit_metadata_bytes: 3000,
         revoke_drain: ms(9000),
         stall_after: ms(29_000),
+        head_of_line_after: ms(61_000),
+        head_of_line_letters: true,
         control: ControlSettings {
             adaptive: Adaptive::Shadow,
             ttl_mode: TtlMode::Expired,

@@ -42,6 +42,10 @@ impl Checker {
             let what = format!("{} is dead-lettered where it is {place:?}", name(log, offset));
             return self.violate(now.mono, Promise::I1, what);
         }
+        let is_head = letter.reason == Reason::HeadOfLine && doomed.is_none() && self.is_head(now, id, index, log);
+        let doomed = if is_head { Some(Reason::HeadOfLine) } else { doomed };
+        let book = &mut self.books[id.index()];
+        book.entry(index).doomed = doomed;
         if doomed != Some(letter.reason) || self.settings.poison != PoisonPolicy::DeadLetter {
             let what = format!("{} is dead-lettered as {}, seen: {doomed:?}", name(log, offset), letter.reason.code());
             return self.violate(now.mono, Promise::Charge, what);

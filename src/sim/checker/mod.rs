@@ -10,6 +10,7 @@ mod book;
 mod bounds;
 mod commits;
 mod end;
+mod heads;
 mod knobs;
 mod letters;
 mod promise;
@@ -85,6 +86,7 @@ pub struct Checker {
     /// The smallest the learnt byte cap may be.
     cap_floor: u64,
     told: Told,
+    heads: heads::Heads,
     /// Letters posted and records settled lately.
     posted: VecDeque<Instant>,
     settled: VecDeque<(Instant, u32)>,
@@ -111,6 +113,7 @@ impl Checker {
             leave_due: None,
             draining: false,
             drain_until: None,
+            heads: heads::Heads::default(),
             posted: VecDeque::new(),
             settled: VecDeque::new(),
             tally: Tally::default(),
@@ -195,6 +198,7 @@ impl Checker {
                 self.tally.pauses += u64::from(shuts && gate.stage == GateStage::Soft);
                 self.tally.hard_pauses += u64::from(shuts && gate.stage == GateStage::Hard);
             }
+            Fact::HeadOfLine(_) => self.tally.heads_told += 1,
             Fact::KnobMoved { decision, applied } => self.on_knob(now, decision, *applied),
             Fact::Violation { invariant, what } => {
                 self.violate(now.mono, Promise::Engine, format!("{invariant}: {what}"));

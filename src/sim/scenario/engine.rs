@@ -40,6 +40,8 @@ pub struct Engine {
     commit_metadata_bytes: Option<usize>,
     revoke_drain_ms: Option<u64>,
     stall_after_ms: Option<u64>,
+    head_of_line_after_ms: Option<u64>,
+    head_of_line_letters: Option<bool>,
     /// Any of these three takes requests over HTTP in, as records of the first topic.
     requests_timeout_ms: Option<u64>,
     requests_weight_pct: Option<u32>,
@@ -103,6 +105,8 @@ impl Engine {
         set(&mut to.commit_metadata_bytes, self.commit_metadata_bytes);
         set_ms(&mut to.revoke_drain, self.revoke_drain_ms);
         set_ms(&mut to.stall_after, self.stall_after_ms);
+        set_ms(&mut to.head_of_line_after, self.head_of_line_after_ms);
+        set(&mut to.head_of_line_letters, self.head_of_line_letters);
         let any = self.requests_timeout_ms.is_some()
             || self.requests_weight_pct.is_some()
             || self.requests_reserved_pct.is_some();

@@ -45,6 +45,15 @@ impl Telemetry {
                 let ((topic, number), code) = failed?;
                 (EventName::CommitRefused, format!("{topic}-{number}: {code}"))
             }
+            Fact::HeadOfLine(head) => {
+                let text = format!(
+                    "{}: {} of {} behind it are done",
+                    at(&head.topic, head.number, head.offset),
+                    head.beyond,
+                    head.span.saturating_sub(1)
+                );
+                (EventName::HeadOfLine, text)
+            }
             Fact::Repaired { topic, number, again } => {
                 (EventName::PartitionRepaired, format!("{topic}-{number}, {again} in a row"))
             }

@@ -238,6 +238,10 @@ impl Telemetry {
                     topic = &**topic, partition = number, expected, offset
                 });
             }
+            Fact::HeadOfLine(head) => say!(self, now, HeadOfLine, "one record holds its partition's frontier", {
+                topic = &*head.topic, partition = head.number, offset = head.offset,
+                held_ms = millis(head.held_for), beyond = head.beyond, span = head.span
+            }),
             Fact::Repaired { topic, number, again } => {
                 say!(self, now, PartitionRepaired, "it stood still for no reason and was resumed", {
                     topic = &**topic, partition = number, again

@@ -12,7 +12,7 @@ use super::*;
 use crate::{
     engine::{
         event::{Assignment, BatchId, CommitOutcome, CommitResult, Reason},
-        fact::{DrainState, Gate, GateStage, PauseReason, Stage},
+        fact::{DrainState, Gate, GateStage, Head, PauseReason, Stage},
     },
     record::{PartitionId, Payload, Record, RequestId},
     telemetry::{
@@ -237,6 +237,10 @@ fn every_fact_has_its_line_with_its_fields() {
             json!({"partitions": 2, "unfinished": 1, "took_ms": 1000}),
         ),
         (Fact::OffsetReset { topic: topic1(), number, expected: 99, offset }, and(json!({"expected": 99}))),
+        (
+            Fact::HeadOfLine(Head { topic: topic1(), number, offset, held_for: SECOND, beyond: 99, span: 100 }),
+            and(json!({"held_ms": 1000, "beyond": 99, "span": 100})),
+        ),
         (Fact::Repaired { topic: topic1(), number, again: 2 }, json!({"topic": "a", "partition": 1, "again": 2})),
         (Fact::Stale { what: "answer" }, json!({"what": "answer"})),
         (
