@@ -294,8 +294,11 @@ fn the_labels_of_the_table_are_the_names_in_the_engine() {
         Reason::TooLarge,
         Reason::Undecodable,
         Reason::Tombstone,
+        Reason::HeadOfLine,
     ];
     assert_eq!(values(&names::DEAD_LETTERS, 0), poison.map(Reason::code));
+    let skipped = [&poison[..6], &[Reason::Hopeless, Reason::CompletedBefore]].concat();
+    assert_eq!(values(&names::SKIPPED, 0), skipped.into_iter().map(Reason::code).collect::<Vec<_>>());
     // The rest of the engine's label values are literals in its sources.
     let mut source = String::new();
     for entry in fs::read_dir(project("src/engine")).unwrap() {

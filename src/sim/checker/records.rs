@@ -8,6 +8,7 @@ use crate::{
         checker::{
             Checker, GRACE, Promise,
             book::{self, End, Entry, Owned, Place},
+            heads::Heads,
             knobs::Told,
             name,
         },
@@ -174,6 +175,7 @@ impl Checker {
         self.cap_floor = self.settings.batch_bytes_max;
         self.posted.clear();
         self.settled.clear();
+        self.heads = Heads::default();
     }
 
     /// Another member finished what lies between two offsets.
