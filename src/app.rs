@@ -20,6 +20,7 @@ use crate::{
         clock::{Clock, system_wall},
         driver::Driver,
         handle::{self, DriverHandle},
+        memory::{self, Needs, Verdict},
     },
     say::{bad_configuration, complain, print},
     telemetry::{self, Readout, log},
@@ -51,6 +52,18 @@ pub fn check(loaded: &Loaded) -> ExitCode {
     match loaded.settings().and_then(|settings| refused(&settings.kafka)) {
         Some(problems) => bad_configuration(&problems),
         None => print(&line),
+    }
+}
+
+/// The bounds that cost memory.
+fn needs(settings: &Settings) -> Needs {
+    let (prefetch, engine) = (settings.kafka.prefetch_bytes_max, &settings.engine);
+    Needs {
+        prefetch: prefetch.saturating_add(client::fetch_bytes_max(prefetch)),
+        queue: engine.queue_bytes_max,
+        batch: engine.batch_bytes_max,
+        response: settings.worker.response_bytes_max as u64,
+        calls: engine.most().0,
     }
 }
 
@@ -95,6 +108,14 @@ where
     if let Some(problems) = refused(&settings.kafka) {
         complain(&problems);
         return Ok(Exit::BadConfiguration);
+    }
+    match needs(&settings).judge(memory::limit()) {
+        Verdict::Fits => {}
+        Verdict::Tight(what) => complain(&format!("warning: {what}")),
+        Verdict::TooSmall(what) => {
+            complain(&what);
+            return Ok(Exit::BadConfiguration);
+        }
     }
     let (observer, readout) = telemetry::start(settings.engine.queue_records_max)?;
     let (driver, requests) = handle::channel();

@@ -6,6 +6,7 @@
 pub mod clock;
 pub mod driver;
 pub mod handle;
+pub mod memory;
 
 use std::future::Future;
 
