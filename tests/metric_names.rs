@@ -232,6 +232,7 @@ fn rare_facts() -> Vec<Fact> {
         Fact::OffsetReset { topic: topic(), number, expected: 9, offset },
         Fact::CommitAnswered { results: vec![result], took: MS },
         Fact::Stale { what: "answer" },
+        Fact::CommittedDiffers { topic: topic(), number: 0, known: 7, found: None },
         Fact::HeadOfLine(Head { topic: topic(), number: 0, offset: 7, held_for: MS, beyond: 99, span: 100 }),
         Fact::Repaired { topic: topic(), number, again: 1 },
         Fact::Violation { invariant: "I2", what: "never".to_owned() },

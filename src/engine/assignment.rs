@@ -38,6 +38,8 @@ pub struct Partition {
     pub paused_in_client: Option<bool>,
     pub end: Option<i64>,
     pub stall: Stall,
+    /// What was acknowledged when the group was asked what it has.
+    pub audited: Option<i64>,
     /// The offset that was told to hold the frontier while nearly everything behind it is done.
     pub head_told: Option<i64>,
 }
@@ -115,6 +117,7 @@ impl Partitions {
             paused_in_client: None,
             end: None,
             stall: Stall::default(),
+            audited: None,
             head_told: None,
         });
     }
@@ -166,7 +169,7 @@ impl Partition {
         (self.asked_revision, self.committed_revision) = (0, 0);
         self.dirty = false;
         self.stall = Stall::default();
-        self.head_told = None;
+        (self.audited, self.head_told) = (None, None);
         self.pauses = Pauses::default();
     }
 

@@ -147,6 +147,7 @@ impl Engine {
     fn send(&mut self, now: Now, group: Group, retry: bool, out: &mut Effects) {
         let Group { lane, records, suspicion, behind, budgeted } = group;
         let Some(topic) = self.queue.lane(lane).map(|lane| lane.topic.clone()) else { return };
+        self.look_at_batch(now, &records, records.iter().map(Record::charge).sum(), out);
         let id = self.in_flight.next_id();
         let (mut bytes, mut attempts, mut oldest) = (0, 0, now.mono);
         for record in &records {

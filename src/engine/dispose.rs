@@ -6,6 +6,7 @@ use crate::{
         event::{Action, DeadLetter, DeadLettered, Reason},
         fact::{Fact, PauseReason, Stage},
         requests::Why,
+        sentinel::Invariant,
         settings::PoisonPolicy,
     },
     record::Record,
@@ -46,9 +47,11 @@ impl Engine {
             }
             Err(error) => {
                 let what = format!("{}-{} offset {}: {error}", partition.topic, partition.number, record.offset);
-                self.violate("I1", what, out);
+                self.look(Invariant::I1, false, || what, out);
+                return true;
             }
         }
+        self.look(Invariant::I1, true, String::new, out);
         true
     }
 

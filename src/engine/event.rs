@@ -26,6 +26,8 @@ pub enum Event {
     Settled(Settled),
     /// The answer to [`Command::Commit`].
     Committed { id: CommitId, results: Vec<CommitResult> },
+    /// The answer to [`Command::ReadCommitted`], for the partitions of which it is known.
+    CommittedRead(Vec<(PartitionId, Option<i64>)>),
     /// The answer to [`Action::DeadLetter`]; the letter comes back either way.
     DeadLettered(DeadLettered),
     /// Somebody asks over HTTP, and waits for [`Action::Reply`].
@@ -66,6 +68,8 @@ pub enum Command {
     Repair(PartitionId),
     /// Commit these offsets (each the next offset to read). One commit is in flight at a time.
     Commit { id: CommitId, offsets: Vec<Mark> },
+    /// Ask the group what it has committed. Answered by [`Event::CommittedRead`], or not at all.
+    ReadCommitted(Vec<PartitionId>),
     /// Give these revoked partitions back to the group.
     Release(Vec<PartitionId>),
     /// Leave the group; everything that could be committed is.

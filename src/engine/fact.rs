@@ -162,6 +162,14 @@ pub enum Fact {
         results: Vec<CommitResult>,
         took: Duration,
     },
+    /// The group has not committed what we did: somebody else has, or it was lost. It is committed again.
+    CommittedDiffers {
+        topic: Arc<str>,
+        number: i32,
+        /// Acknowledged to us.
+        known: i64,
+        found: Option<i64>,
+    },
     /// Something of an epoch that is over arrived and was ignored.
     Stale {
         what: &'static str,

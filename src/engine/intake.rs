@@ -11,6 +11,7 @@ use crate::{
         fact::{Fact, Stage},
         ledger::{Ledger, LedgerError, completed::Completed},
         order::OrderLocks,
+        sentinel::Invariant,
     },
     record::Record,
     time::Now,
@@ -108,15 +109,14 @@ impl Engine {
                 return self.charge(now, record, out);
             }
             Err(error) => {
-                self.violate("I1", error.to_string(), out);
+                self.violate(Invariant::I1, error.to_string(), out);
                 return false;
             }
         }
         record.notes.epoch = partition.epoch;
-        if partition.ledger.span() > self.settings.span_max {
-            let what = format!("{}-{}: span {}", partition.topic, partition.number, partition.ledger.span());
-            self.violate("I6", what, out);
-        }
+        let (topic, number, span) = (partition.topic.clone(), partition.number, partition.ledger.span());
+        let what = || format!("{topic}-{number}: span {span}");
+        self.look(Invariant::I6, span <= self.settings.span_max, what, out);
         self.pause_for_span(record.partition, out);
         true
     }

@@ -12,6 +12,7 @@
 
 pub mod admission;
 mod assignment;
+mod audit;
 mod commit;
 mod credit;
 mod dead_letter;
@@ -32,6 +33,7 @@ mod queue;
 mod release;
 mod requests;
 pub mod retry;
+mod sentinel;
 pub mod settings;
 mod settle;
 mod share;
@@ -44,6 +46,7 @@ use crate::{
     control::{Ceilings, Control, Policies, dials::Values},
     engine::{
         assignment::Partitions,
+        audit::Audit,
         commit::Commits,
         credit::Credit,
         dead_letter::{LetterBudget, Outbox},
@@ -59,6 +62,7 @@ use crate::{
         release::{Drain, Revoke},
         requests::Requests,
         retry::{RetryBudget, RetryPool},
+        sentinel::{Invariant, Sentinels},
         settings::EngineSettings,
         worker_health::WorkerHealth,
     },
@@ -120,7 +124,10 @@ pub struct Engine {
     /// A single fresh record is being sent to a worker that is taken for broken, whatever else would hold it back.
     probing: bool,
     starving: Starving,
-    violations: u64,
+    sentinels: Sentinels,
+    audit: Audit,
+    /// Committed offsets read back and compared.
+    audits: u64,
     /// Emptied record lists, to be filled again. Bound: twice the concurrency limit.
     spare: Vec<Vec<Record>>,
 }
@@ -168,7 +175,9 @@ impl Engine {
             next_sweep: Instant::ZERO,
             probing: false,
             starving: Starving::default(),
-            violations: 0,
+            sentinels: Sentinels::default(),
+            audit: Audit::default(),
+            audits: 0,
             spare: Vec::new(),
         }
     }
@@ -183,6 +192,7 @@ impl Engine {
             Event::Progress(progress) => self.on_progress(now, &progress, out),
             Event::Settled(settled) => self.on_settled(now, settled, out),
             Event::Committed { id, results } => self.on_committed(now, id, results, out),
+            Event::CommittedRead(found) => self.on_committed_read(&found, out),
             Event::DeadLettered(answer) => self.on_dead_lettered(now, answer, out),
             Event::Requested(request) => self.on_requested(now, request, out),
             Event::CallerGone(id) => self.on_caller_gone(now, id, out),
@@ -238,18 +248,26 @@ impl Engine {
         }
     }
 
+    /// What is committed was read, is not below what was committed before, and nothing unfinished lies below it.
+    fn look_at_mark(&mut self, mark: &event::Mark, out: &mut Effects) {
+        let Some(partition) = self.partitions.get(mark.partition) else { return };
+        let (frontier, position, committed) =
+            (partition.ledger.frontier(), partition.ledger.position(), partition.committed);
+        let what = || format!("offset {} is committed, the frontier is {frontier:?}", mark.offset);
+        self.look(Invariant::I2, frontier == Some(mark.offset) && position >= frontier, what, out);
+        let what = || format!("offset {} is committed after {committed:?}", mark.offset);
+        self.look(Invariant::I3, committed <= Some(mark.offset), what, out);
+    }
+
     fn send_commit(&mut self, command: Command, out: &mut Effects) {
         if let Command::Commit { offsets, .. } = &command {
+            for mark in offsets {
+                self.look_at_mark(mark, out);
+            }
             let offsets = offsets.iter().map(|mark| (mark.partition, mark.offset)).collect();
             out.fact(Fact::CommitAsked { offsets });
         }
         out.command(command);
-    }
-
-    /// A promise was broken: counted, told, and the safer of two ways taken by the caller.
-    fn violate(&mut self, invariant: &'static str, what: String, out: &mut Effects) {
-        self.violations += 1;
-        out.fact(Fact::Violation { invariant, what });
     }
 }
 

@@ -135,7 +135,9 @@ impl Engine {
             partitions,
             stalled: self.stalled(),
             heads_of_line: self.heads(),
-            violations: self.violations,
+            violations: self.sentinels.breaches(),
+            sentinels: self.sentinels.state(),
+            audits: self.audits,
         }
     }
 

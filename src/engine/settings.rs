@@ -47,6 +47,8 @@ pub struct EngineSettings {
     pub commit_interval: Option<Duration>,
     /// Room beside a committed offset for what is finished beyond it; zero keeps nothing there.
     pub commit_metadata_bytes: usize,
+    /// The group's committed offsets are read back and compared this often.
+    pub audit_every: Option<Duration>,
     /// How long in-flight work of a revoked partition is waited for.
     pub revoke_drain: Duration,
     /// A partition that is assigned, not gated, behind, and does not move for this long is repaired.
@@ -179,6 +181,7 @@ impl Default for EngineSettings {
             span_max: 10_000,
             commit_interval: Some(Duration::from_secs(1)),
             commit_metadata_bytes: TEXT_BYTES_MAX,
+            audit_every: Some(Duration::from_secs(300)),
             revoke_drain: Duration::from_secs(10),
             stall_after: Duration::from_secs(30),
             head_of_line_after: Duration::from_secs(60),

@@ -15,6 +15,7 @@ use crate::{
         queue::LaneId,
         requests::Place,
         retry::{Group, Suspicion, backoff, cap_by_deadline},
+        sentinel::Invariant,
         settings::Ordering,
         steer,
         worker_health::{Setback, Trouble},
@@ -189,7 +190,7 @@ impl Engine {
     ) {
         if verdicts.len() != records.len() {
             // The adapter's slip: the safe reading is that nobody succeeded.
-            self.violate("I1", format!("{} verdicts for {} records", verdicts.len(), records.len()), out);
+            self.violate(Invariant::I1, format!("{} verdicts for {} records", verdicts.len(), records.len()), out);
             return self.settle_failed(now, call, records, out);
         }
         let mut done = self.spare.pop().unwrap_or_default();

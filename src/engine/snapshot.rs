@@ -33,7 +33,20 @@ pub struct Snapshot {
     pub stalled: u32,
     /// Partitions whose frontier one record holds while nearly everything behind it is done.
     pub heads_of_line: u32,
+    /// Sum of the breaches of `sentinels`.
     pub violations: u64,
+    pub sentinels: Vec<SentinelState>,
+    /// Committed offsets read back from the group and compared.
+    pub audits: u64,
+}
+
+/// One promise: how often it was looked at, and did not hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+pub struct SentinelState {
+    /// `I1` to `I9` of docs/ARCHITECTURE.md.
+    pub invariant: &'static str,
+    pub checks: u64,
+    pub breaches: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]

@@ -14,6 +14,7 @@ use crate::{
         fact::Fact,
         in_flight::Flight,
         queue::{Lane, LaneId},
+        sentinel::Invariant,
         snapshot::{ControlState, DecisionState, RouteState, ShedState},
         worker_health::Trouble,
     },
@@ -33,7 +34,11 @@ impl Engine {
         self.ticked_at = now.mono;
         self.control.tick(now.mono, self.in_flight.batches(), self.condition());
         let (applied, moved) = (self.control.is_on(), self.control.dials().has_news());
-        for decision in self.control.dials_mut().news() {
+        let decisions: Vec<_> = self.control.dials_mut().news().collect();
+        for decision in decisions {
+            let (min, max) = self.control.dials().bounds(decision.knob);
+            let (to, what) = (decision.to(), || format!("{decision:?}: bounds {min} to {max}"));
+            self.look(Invariant::I9, (min..=max).contains(&to), what, out);
             out.fact(Fact::KnobMoved { decision, applied });
         }
         if applied && moved {

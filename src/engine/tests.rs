@@ -20,6 +20,7 @@ use crate::{
 mod broken;
 mod completed;
 mod heads;
+mod watching;
 
 struct Bench {
     engine: Engine,

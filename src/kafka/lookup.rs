@@ -42,6 +42,8 @@ pub struct Question {
 pub enum About {
     LogEnd,
     Committed,
+    /// The same, to be compared with what was committed.
+    Audit,
     /// The same for partitions that are to be assigned: by the number of the assignment, for all of them at once.
     Start(u64),
 }
@@ -51,6 +53,8 @@ pub enum Answer {
     LogEnd(PartitionId, i64),
     /// `None`: nothing was ever committed.
     Committed(PartitionId, Option<i64>),
+    /// What is committed, of the partitions of which somebody could say.
+    Audit(Vec<(PartitionId, Option<i64>)>),
     /// Where something was committed. Empty also when nobody could say.
     Start(u64, Vec<(PartitionId, Committed)>),
 }
@@ -89,6 +93,10 @@ fn serve(client: &Consumer, inbox: &Receiver<Question>, outbox: &Sender<Answer>)
                 .into_iter()
                 .map(|(id, kept)| Answer::Committed(id, kept.map(|kept| kept.offset)))
                 .collect(),
+            About::Audit => {
+                let found = committed(client, &question).into_iter();
+                vec![Answer::Audit(found.map(|(id, kept)| (id, kept.map(|kept| kept.offset))).collect())]
+            }
             About::Start(number) => {
                 let known = committed(client, &question).into_iter().filter_map(|(id, kept)| Some((id, kept?)));
                 vec![Answer::Start(number, known.collect())]

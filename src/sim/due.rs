@@ -62,6 +62,11 @@ pub enum Due {
     Back(Set),
     /// A commit reaches the coordinator.
     Commit(CommitRequest),
+    /// The group is asked what it has committed.
+    ReadCommitted {
+        process: u32,
+        partitions: Vec<PartitionId>,
+    },
     /// The moment before a batch is sent.
     Send {
         process: u32,

@@ -32,6 +32,7 @@ pub fn draw(seed: u64) -> Setup {
     let mut settings = settings(rng);
     settings.control = control(&mut Rng::stream(seed, 101), &settings);
     settings.commit_metadata_bytes = one_of(&mut Rng::stream(seed, 104), &[TEXT_BYTES_MAX, TEXT_BYTES_MAX, 100, 0]);
+    settings.audit_every = Some(Duration::from_secs(one_of(&mut Rng::stream(seed, 106), &[1, 5, 300])));
     if settings.poison == PoisonPolicy::DeadLetter {
         let rng = &mut Rng::stream(seed, 105);
         settings.head_of_line_letters = rng.chance(500);
@@ -118,6 +119,7 @@ fn settings(rng: &mut Rng) -> EngineSettings {
         span_max: max_poll_records * one_of(rng, &[4, 5, 6, 20]) + one_of(rng, &[0, 1, 10]),
         commit_metadata_bytes: TEXT_BYTES_MAX,
         commit_interval: (!rng.chance(30)).then_some(Duration::from_millis(one_of(rng, &[50, 1_000, 5_000]))),
+        audit_every: None,
         revoke_drain: Duration::from_millis(one_of(rng, &[0, 100, 2_000, 10_000])),
         stall_after: Duration::from_millis(one_of(rng, &[2_000, 30_000])),
         head_of_line_after: Duration::from_secs(60),

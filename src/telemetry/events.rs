@@ -98,6 +98,8 @@ table! {
         "A partition's offsets went back: a new epoch starts.";
     PartitionRepaired WARN "partition_repaired" ["topic", "partition", "again"]
         "A partition stood still for no reason and was resumed at its position; `again` counts the repairs in a row.";
+    CommittedDiffers ERROR "committed_differs" ["topic", "partition", "known", "found"]
+        "The group has another offset than what it acknowledged to us (`found` is absent when it has none): somebody else commits in this group, or it lost it. Ours is committed again.";
     HeadOfLine WARN "head_of_line" ["topic", "partition", "offset", "held_ms", "beyond", "span"]
         "One record has held its partition's frontier for `HEAD_OF_LINE_AFTER`, while `beyond` of the `span` records from it on are done.";
     StaleIgnored DEBUG "stale_ignored" ["what"] "Something of an epoch that is over arrived.";

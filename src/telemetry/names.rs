@@ -39,6 +39,7 @@ const ANSWER: Label =
     one_of("answer", &["done", "each", "busy", "away", "failed", "refused", "too_large", "misconfigured"]);
 const REQUEST_OUTCOME: Label =
     one_of("outcome", &["done", "rejected", "failed", "expired", "unavailable", "full", "draining", "gone"]);
+const INVARIANT: Label = one_of("invariant", &["I1", "I2", "I3", "I4", "I5", "I6", "I7", "I9"]);
 const PARTITION: [Label; 2] = [any("topic"), any("partition")];
 
 macro_rules! table {
@@ -202,6 +203,14 @@ table! {
     // The gate as a whole.
     VIOLATIONS: Counter, Events, Facts, "sluicegate_invariant_violations_total", [],
         "Promises of docs/ARCHITECTURE.md found broken. Must stay 0.";
+    INVARIANT_CHECKS: Counter, Events, Snapshot, "sluicegate_invariant_checks_total", [INVARIANT],
+        "Times a promise of docs/ARCHITECTURE.md was looked at while work went on. Grows, or nothing is looked at.";
+    INVARIANT_BREACHES: Counter, Events, Snapshot, "sluicegate_invariant_breaches_total", [INVARIANT],
+        "Times it did not hold, by promise. Must stay 0.";
+    AUDITS: Counter, Events, Snapshot, "sluicegate_commit_audits_total", [],
+        "Committed offsets read back from the group and compared with what was committed (COMMIT_AUDIT_INTERVAL).";
+    COMMITTED_DIFFERS: Counter, Events, Facts, "sluicegate_committed_differs_total", [],
+        "Times the group had another offset than what was committed: somebody else commits, or it lost it. Should stay 0.";
     PHASE_STATE: Gauge, State, Process, "sluicegate_phase_state",
         [one_of("phase", &["starting", "joining", "running", "draining", "stopped"])], "How far the process is.";
     READY_STATE: Gauge, State, Process, "sluicegate_ready_state", [], "1 when /readyz answers 200.";

@@ -34,7 +34,7 @@ use crate::{
         context::{Consumer, Context, Notice},
         ffi::{self, Message, Queue, Reader},
         heartbeat::Heartbeat,
-        lookup::Lookup,
+        lookup::{About, Lookup},
         outbox::Outbox,
         partitions::Partitions,
         pauses::Pauses,
@@ -193,6 +193,7 @@ impl Poller {
             Request::Engine(Command::Commit { id, offsets }) => self.commit(id, offsets),
             Request::Engine(Command::Pause(ids)) => self.pause(&ids),
             Request::Engine(Command::Resume(ids)) => self.resume(&ids),
+            Request::Engine(Command::ReadCommitted(ids)) => drop(self.ask(About::Audit, &ids)),
             Request::Engine(Command::Repair(id)) => self.repair(id),
             Request::Engine(Command::Release(ids)) => self.release(&ids),
         }

@@ -13,6 +13,7 @@ use rdkafka::consumer::Consumer as _;
 
 use super::Poller;
 use crate::{
+    engine::event::Event,
     kafka::{
         lookup::{About, Answer, Question},
         partitions,
@@ -210,6 +211,7 @@ impl Poller {
             match answer {
                 Answer::LogEnd(id, end) => self.heard_end(id, end),
                 Answer::Committed(id, offset) => self.found(id, offset),
+                Answer::Audit(found) => self.outbox.push(Event::CommittedRead(found)),
                 Answer::Start(number, known) => self.found_start(number, &known),
             }
         }

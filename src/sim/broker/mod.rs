@@ -133,11 +133,24 @@ impl Broker {
                 self.client.pause(id, false);
             }),
             Command::Repair(id) => self.client.repair(cx, id),
+            Command::ReadCommitted(ids) => {
+                let delay = setup.broker.commit.draw(cx.rng);
+                cx.after(delay, Due::ReadCommitted { process: cx.process, partitions: ids });
+            }
             Command::Commit { id, offsets } => self.send_commit(cx, setup, id, offsets),
             Command::Release(ids) => self.release(cx, setup, &ids),
             Command::Leave => self.leave(cx, setup),
         }
         self.fetch_all(cx, setup);
+    }
+
+    /// The group says what it has.
+    pub fn on_read_committed(&mut self, cx: &mut Cx<'_>, ids: Vec<PartitionId>) {
+        if self.client.left {
+            return;
+        }
+        let found = ids.into_iter().map(|id| (id, self.committed(id))).collect();
+        self.client.tell(cx, Event::CommittedRead(found));
     }
 
     pub fn on_fetched(&mut self, cx: &mut Cx<'_>, setup: &Setup, id: PartitionId, generation: u32) {

@@ -157,7 +157,7 @@ impl Checker {
             Event::Drain { deadline } => self.on_drain(*deadline, broker),
             Event::Requested(request) => self.on_requested(now, request),
             Event::CallerGone(id) => self.on_caller_gone(*id),
-            Event::Progress(_) | Event::Left | Event::Wake => {}
+            Event::Progress(_) | Event::CommittedRead(_) | Event::Left | Event::Wake => {}
         }
     }
 
@@ -198,6 +198,14 @@ impl Checker {
                 self.tally.pauses += u64::from(shuts && gate.stage == GateStage::Soft);
                 self.tally.hard_pauses += u64::from(shuts && gate.stage == GateStage::Hard);
             }
+            // A commit that was given up may arrive behind a later one and take the group back. Nobody commits more.
+            Fact::CommittedDiffers { known, found, .. } => {
+                self.tally.commits_overtaken += 1;
+                if *found >= Some(*known) {
+                    let what = format!("{known} was committed, and they say {found:?} is wrong");
+                    self.violate(now.mono, Promise::Facts, what);
+                }
+            }
             Fact::HeadOfLine(_) => self.tally.heads_told += 1,
             Fact::KnobMoved { decision, applied } => self.on_knob(now, decision, *applied),
             Fact::Violation { invariant, what } => {
@@ -217,7 +225,7 @@ impl Checker {
             Command::Grant { .. } if self.gate.is_some() => {
                 self.violate(now.mono, Promise::Gate, "credit is granted while the gate is shut");
             }
-            Command::Grant { .. } | Command::Repair(_) => {}
+            Command::Grant { .. } | Command::Repair(_) | Command::ReadCommitted(_) => {}
         }
     }
 }

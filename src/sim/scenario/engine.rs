@@ -38,6 +38,8 @@ pub struct Engine {
     commit_interval_ms: Option<u64>,
     /// Zero keeps nothing of what is finished beyond the frontier.
     commit_metadata_bytes: Option<usize>,
+    /// Zero never reads committed offsets back.
+    audit_every_ms: Option<u64>,
     revoke_drain_ms: Option<u64>,
     stall_after_ms: Option<u64>,
     head_of_line_after_ms: Option<u64>,
@@ -79,6 +81,9 @@ impl Engine {
         }
         if let Some(ms) = self.commit_interval_ms {
             to.commit_interval = (ms > 0).then_some(std::time::Duration::from_millis(ms));
+        }
+        if let Some(ms) = self.audit_every_ms {
+            to.audit_every = (ms > 0).then_some(std::time::Duration::from_millis(ms));
         }
         set(&mut to.queue_bytes_max, self.queue_bytes_max);
         set(&mut to.max_poll_records, self.max_poll_records);

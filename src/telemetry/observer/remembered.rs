@@ -45,6 +45,9 @@ impl Telemetry {
                 let ((topic, number), code) = failed?;
                 (EventName::CommitRefused, format!("{topic}-{number}: {code}"))
             }
+            Fact::CommittedDiffers { topic, number, known, found } => {
+                (EventName::CommittedDiffers, format!("{topic}-{number}: {known} was committed, {found:?} is"))
+            }
             Fact::HeadOfLine(head) => {
                 let text = format!(
                     "{}: {} of {} behind it are done",

@@ -238,6 +238,11 @@ impl Telemetry {
                     topic = &**topic, partition = number, expected, offset
                 });
             }
+            Fact::CommittedDiffers { topic, number, known, found } => {
+                say!(self, now, CommittedDiffers, "the group has another offset", {
+                    topic = &**topic, partition = number, known, found
+                });
+            }
             Fact::HeadOfLine(head) => say!(self, now, HeadOfLine, "one record holds its partition's frontier", {
                 topic = &*head.topic, partition = head.number, offset = head.offset,
                 held_ms = millis(head.held_for), beyond = head.beyond, span = head.span

@@ -238,6 +238,10 @@ fn every_fact_has_its_line_with_its_fields() {
         ),
         (Fact::OffsetReset { topic: topic1(), number, expected: 99, offset }, and(json!({"expected": 99}))),
         (
+            Fact::CommittedDiffers { topic: topic1(), number, known: 8, found: Some(9) },
+            json!({"topic": "a", "partition": 1, "known": 8, "found": 9}),
+        ),
+        (
             Fact::HeadOfLine(Head { topic: topic1(), number, offset, held_for: SECOND, beyond: 99, span: 100 }),
             and(json!({"held_ms": 1000, "beyond": 99, "span": 100})),
         ),

@@ -45,6 +45,8 @@ pub struct Member {
     last_commit: u64,
     /// Goes along with every commit.
     pub metadata: String,
+    /// Committed offsets as they were read back, by partition.
+    pub read_back: Vec<(PartitionId, Option<i64>)>,
     /// What was committed where a partition was assigned, the latest assignment's.
     pub starts: BTreeMap<PartitionId, Option<Committed>>,
 }
@@ -74,6 +76,7 @@ impl Member {
             left: false,
             last_commit: 0,
             metadata: String::new(),
+            read_back: Vec::new(),
             starts: BTreeMap::new(),
         }
     }
@@ -207,6 +210,10 @@ impl Member {
                     self.ends.remove(&one.id);
                     self.owned.insert(one.id, (one.topic.to_string(), one.number));
                 }
+            }
+            Event::CommittedRead(mut found) => {
+                found.sort_unstable();
+                self.read_back = found;
             }
             Event::Revoked { partitions, lost } => self.take_revoked(partitions, lost),
             Event::Polled { records, ends } => {

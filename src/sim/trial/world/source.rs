@@ -46,6 +46,7 @@ impl World<'_> {
                 self.want_poll(now);
             }
             Command::Repair(_) => self.want_poll(now),
+            Command::ReadCommitted(_) => {}
             Command::Commit { id, offsets } => {
                 let apply = |Mark { partition, offset, .. }| {
                     self.source.partitions[partition.index()].committed = offset as usize;
