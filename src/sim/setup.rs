@@ -65,6 +65,8 @@ pub struct BrokerSetup {
     pub prefetch_records: u32,
     /// Another member works on partitions that are away.
     pub others_work: bool,
+    /// Bytes kept beside a committed offset; a commit with more is refused.
+    pub metadata_bytes_max: usize,
 }
 
 #[derive(Debug, Clone)]
@@ -110,6 +112,7 @@ impl Default for Setup {
                 fetch_records: 500,
                 prefetch_records: 2000,
                 others_work: false,
+                metadata_bytes_max: 4096,
             },
             worker: WorkerSetup {
                 alpha: Duration::from_millis(2),

@@ -90,6 +90,8 @@ table! {
         "A threshold moved; not `applied` with `ADAPTIVE=shadow`.";
     ModelChanged INFO "model_changed" ["model"]
         "The worker reports another `x-model-version` (`model` is its hash): what was learnt about it is forgotten.";
+    RecordPassedOver DEBUG "record_passed_over" ["topic", "partition", "offset"]
+        "A record came again that an earlier assignment had finished, as its commit says: not delivered again.";
     PartitionStopped ERROR "partition_stopped" ["topic", "partition", "offset", "reason"]
         "A record that cannot be delivered holds its partition (`POISON_POLICY=stop`): someone has to look.";
     RecordsAbandoned INFO "records_abandoned" ["records", "cause"]
@@ -104,6 +106,10 @@ table! {
         "A partition's offsets went back: a new epoch starts.";
     PartitionRepaired WARN "partition_repaired" ["topic", "partition", "again"]
         "A partition stood still for no reason and was resumed at its position; `again` counts the repairs in a row.";
+    CommittedDiffers ERROR "committed_differs" ["topic", "partition", "known", "found"]
+        "The group has another offset than what it acknowledged to us (`found` is absent when it has none): somebody else commits in this group, or it lost it. Ours is committed again.";
+    HeadOfLine WARN "head_of_line" ["topic", "partition", "offset", "held_ms", "beyond", "span"]
+        "One record has held its partition's frontier for `HEAD_OF_LINE_AFTER`, while `beyond` of the `span` records from it on are done.";
     StaleIgnored DEBUG "stale_ignored" ["what"] "Something of an epoch that is over arrived.";
     Drain INFO "drain" ["state", "in_flight", "abandoned", "unfinished", "uncommitted"]
         "On the way out: `started`, `settled` (nothing in flight, or its time is up), `leaving` (the last commit is answered or given up; `uncommitted` counts the partitions that are without it), `done` (out of the group).";
