@@ -17,6 +17,7 @@ mod origin;
 mod overrides;
 mod owned;
 mod parse;
+mod parts;
 mod pass_through;
 mod print;
 mod problem;
@@ -37,5 +38,5 @@ pub use self::{
     print::Format,
     problem::{Problem, Problems},
     secret::Secret,
-    settings::Settings,
+    settings::{Settings, VisitSettings},
 };

@@ -6,6 +6,7 @@
 mod bounded;
 mod broken_worker;
 mod broker_gone;
+mod by_hand;
 mod control;
 mod expiry;
 mod ingress;
