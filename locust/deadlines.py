@@ -14,8 +14,6 @@ class Records(KafkaUser):
     def record(self):
         self.environment.run.producing.send(deadline_in_ms=LIFE_MS)
 
-    tasks = [record]
-
 
 class Overload(Stages):
     stages = [(1.0, 1.5)]

@@ -69,14 +69,15 @@ def answers(url: str) -> bool:
 
 
 class Native:
-    def __init__(self, binary: Path, python: Path) -> None:
-        self.binary, self.python = binary, python
+    def __init__(self, binary: Path, python: Path, reports: Path) -> None:
+        self.binary, self.python, self.where = binary, python, reports
         self.dir = Path(tempfile.mkdtemp(prefix="sluicegate-load-"))
         self.processes: dict[str, subprocess.Popen] = {}
         kafka, self.control, worker, admin, ingress = free_ports(5)
         self.brokers = f"127.0.0.1:{kafka}"
         self.kafka_port, self.worker_port, self.admin_port, self.ingress_port = kafka, worker, admin, ingress
         self.runs = 0
+        self.flags: dict[str, str] = {}  # beside those that a run needs
         self.locust = [python, "-m", "locust"]
         self.scenarios = ROOT / "locust"
 
@@ -121,9 +122,10 @@ class Native:
             "WORKER_URL": f"http://127.0.0.1:{self.worker_port}/infer",
             "DLQ_TOPIC": f"{topic}.dead",
             "ADMIN_ADDR": f"127.0.0.1:{self.admin_port}",
+            "INGRESS_ADDR": f"127.0.0.1:{self.ingress_port}",
             "ADAPTIVE": adaptive,
         }
-        self.spawn("sidecar", [self.binary, "run"], flags, lambda: answers(f"{admin}/readyz"))
+        self.spawn("sidecar", [self.binary, "run"], flags | self.flags, lambda: answers(f"{admin}/readyz"))
         return {
             "KAFKA_BROKERS": self.brokers,
             "TOPIC": topic,

@@ -18,8 +18,6 @@ class Records(KafkaUser):
         else:
             self.environment.run.producing.send()
 
-    tasks = [record]
-
 
 class Steady(Stages):
     stages = [(1.0, 0.25)]

@@ -3,8 +3,8 @@
 from shared.producing import KafkaUser
 from shared.scenario import Band, Stages, judged
 
-WHY = """Watermarks apart make few pauses, each of them worth it: the gate shuts and opens with the swing and does not
-flap, and little or nothing is fetched twice."""
+WHY = """Watermarks apart make pauses that are worth it: the gate shuts and opens with the swing. A short pause only stops
+reading and costs nothing; those that throw away what was fetched are rare, and little or nothing is fetched twice."""
 
 SWINGS = 4
 
@@ -21,9 +21,14 @@ def bands(run):
     seconds = run.options.seconds
     refetched = run.watching.grew("sluicegate_refetched_bytes_total")
     polled = run.watching.grew("sluicegate_polled_bytes_total")
+
+    def pauses(stage):
+        return run.watching.grew(f'sluicegate_pauses_total{{stage="{stage}",reason="queue_full"}}')
+
     return [
-        Band("pauses", run.watching.grew("sluicegate_pauses_total"), low=1),
-        Band("pauses a second", run.watching.grew("sluicegate_pauses_total") / seconds, high=1),
+        Band("pauses", pauses("soft") + pauses("hard"), low=1),
+        Band("soft pauses a second", pauses("soft") / seconds, high=10),
+        Band("hard pauses a second", pauses("hard") / seconds, high=1),
         Band("bytes fetched twice, share", refetched / max(1, polled), high=0.5),
         Band("records twice", run.watching.books["repeats"], 0, 0),
     ]

@@ -4,7 +4,7 @@
 //! first moment), the ingress (503 until the worker is ready), the Kafka client (settings are found wanting before the model is waited for), the worker, the group.
 //! Order of stopping: the other way round, the admin thread last.
 
-use std::{process::ExitCode, sync::Arc, time::Duration};
+use std::{path::Path, process::ExitCode, sync::Arc, time::Duration};
 
 use crate::{
     admin::{
@@ -16,19 +16,24 @@ use crate::{
     kafka::{KafkaDeadLetters, KafkaSource, client, settings::KafkaSettings},
     lifecycle::{Course, Exit, Watched, heed_signals},
     runtime::{
-        Callers, DeadLetterSink, Observer, Source, Worker,
+        Callers, DeadLetterSink, Observer, Source, SourceNote, Worker,
         clock::{Clock, system_wall},
         driver::Driver,
         handle::{self, DriverHandle},
+        keeping,
         memory::{self, Needs, Verdict},
     },
     say::{bad_configuration, complain, print},
+    store::{self, Store},
     telemetry::{self, Readout, log},
-    worker::{HttpWorker, probe::Probe},
+    worker::{HttpWorker, probe::Probe, settings::WorkerSettings},
 };
 
 /// Time beyond `SHUTDOWN_TIMEOUT` for the last commit and for leaving the group.
 const LEAVE_GRACE: Duration = Duration::from_secs(5);
+
+/// What was learnt is written this often, and at the end.
+const KEEP_EVERY: Duration = Duration::from_secs(30);
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -210,6 +215,7 @@ async fn work(
     context.poll.attach(move || heartbeat.age());
     readiness.advance(Phase::Joining);
     let driver = Driver::new(settings.engine, clock, source, worker, letters, observer, requests);
+    let driver = with_memory(driver, settings.state_dir.as_deref(), &settings.worker)?;
     let Some((ingress, callers)) = ingress else {
         let mut driver = driver;
         driver.run().await?;
@@ -229,6 +235,28 @@ async fn work(
     }
     linger(&mut driver, readiness, Some(ingress)).await;
     Ok(Exit::Clean)
+}
+
+/// Begins with what an earlier run has kept, and keeps what is learnt in this one.
+fn with_memory<S: Source, W: Worker, D: DeadLetterSink, O: Observer>(
+    mut driver: Driver<S, W, D, O>,
+    dir: Option<&Path>,
+    worker: &WorkerSettings,
+) -> Result<Driver<S, W, D, O>, Failure> {
+    let Some(dir) = dir else { return Ok(driver) };
+    let store = Store::new(dir, &worker.target.to_string());
+    let (mut keeping, writing) = keeping::channel(KEEP_EVERY);
+    match store.load() {
+        Ok(Some(learned)) => driver.remember(&learned, &mut keeping),
+        Ok(None) => {}
+        Err(refused) => {
+            let detail = format!("{}: {refused}", store.path().display());
+            driver.note(&SourceNote::NotRecalled { reason: refused.code(), detail });
+        }
+    }
+    store::keeper::start(store, writing)?;
+    driver.keep_with(keeping);
+    Ok(driver)
 }
 
 /// Out of the group: everybody who still asks is answered, until the process is to end and no connection is left.

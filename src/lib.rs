@@ -17,11 +17,15 @@ pub mod engine;
 pub mod ingress;
 pub mod kafka;
 pub mod lifecycle;
+#[cfg(feature = "kafka")]
+pub mod produce;
 pub mod record;
 pub mod runtime;
 pub mod say;
 pub mod sim;
+pub mod store;
 pub mod suite;
 pub mod telemetry;
 pub mod time;
+pub mod visit;
 pub mod worker;

@@ -19,7 +19,11 @@ use sluicegate::{
         Admin, AdminSettings, Bound, Context, PollPulse, Silence,
         readiness::{Latch, Phase, Readiness, Wish},
     },
-    engine::event::{Answer, CommitOutcome, Event, Progress, Told},
+    control::settings::Adaptive,
+    engine::{
+        event::{Answer, CommitOutcome, Event, Progress, Told},
+        settings::EngineSettings,
+    },
     lifecycle::{Course, Watched},
     record::PartitionId,
     runtime::handle::{self, Request},
@@ -60,12 +64,16 @@ impl Stage {
     }
 
     fn with_limit(poll_limit: Duration) -> Self {
+        Self::with(watched::settings(), poll_limit)
+    }
+
+    fn with(settings: EngineSettings, poll_limit: Duration) -> Self {
         let any = "127.0.0.1:0".parse().unwrap();
         let bound = Bound::new(&AdminSettings { addr: any, probe_addr: Some(any) }).unwrap();
         let (telemetry, readout) = telemetry::start(Some(40)).unwrap();
         let (readiness, poll) = (Readiness::default(), PollPulse::default());
         let worker = Some(readiness.latch("worker"));
-        let engine = Run::new(Watched::new(telemetry, readiness.clone(), Course::default()));
+        let engine = Run::with(settings, Watched::new(telemetry, readiness.clone(), Course::default()));
         let engine = Arc::new(Mutex::new(engine));
         let (driver, inbox) = handle::channel();
         std::thread::spawn({
@@ -90,7 +98,11 @@ impl Stage {
 
     /// The worker is there, the group has answered with two partitions.
     fn running() -> Self {
-        let mut stage = Self::new();
+        Self::running_with(watched::settings())
+    }
+
+    fn running_with(settings: EngineSettings) -> Self {
+        let mut stage = Self::with(settings, Duration::from_secs(30));
         stage.run();
         stage
     }
@@ -366,7 +378,31 @@ fn the_page_for_people_runs_no_script_and_shows_text_as_text() {
     assert!(page.head.contains("content-security-policy: default-src 'none'"), "{}", page.head);
     assert!(page.head.contains("cache-control: no-store"), "{}", page.head);
     assert!(page.body.contains("orders-0") && page.body.contains("worker_away"), "{}", page.body);
+    assert!(page.body.contains("ADAPTIVE=off") && page.body.contains("pause_threshold_pct"), "{}", page.body);
     assert!(page.body.contains("&lt;script&gt;") && !page.body.contains("<script"), "{}", page.body);
+}
+
+#[test]
+fn what_control_has_decided_is_in_the_state_and_on_the_page_with_its_reasons() {
+    let stage = Stage::running_with(watched::tuned(Adaptive::Shadow));
+    {
+        let mut engine = stage.engine();
+        for round in 0..10 {
+            engine.poll((0..8).map(|offset| record(0, 8 * round + offset)));
+            engine.pass(Duration::from_millis(25));
+            engine.answer_all(Duration::from_millis(25));
+        }
+    }
+    let control = stage.get("/state").json()["control"].clone();
+    assert_eq!((&control["adaptive"], &control["ttl_mode"]), (&json!("shadow"), &json!("expired")));
+    assert!(control["decisions_made"].as_u64().unwrap() >= 1, "{control}");
+    let first = control["decisions"].as_array().unwrap().last().unwrap().clone();
+    assert_eq!((&first["knob"], &first["reason"]), (&json!("batch_size"), &json!("slow_start")), "{control}");
+    assert!(control["wanted"]["batch_records_max"].as_u64().unwrap() > 1, "{control}");
+    assert_eq!(stage.get("/state").json()["knobs"]["batch_records_max"], 4, "nothing is applied");
+    assert!(control["routes"][0]["batch_fixed_ms"].as_f64().unwrap() > 0.0, "{control}");
+    let page = stage.get("/").body;
+    assert!(page.contains("ADAPTIVE=shadow") && page.contains("slow_start"), "{page}");
 }
 
 #[test]

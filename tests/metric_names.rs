@@ -5,6 +5,10 @@ mod watched;
 use std::{collections::BTreeSet, fs, path::Path, sync::Arc, time::Duration};
 
 use sluicegate::{
+    control::{
+        knobs::{self, Decision, KnobName},
+        settings::Adaptive,
+    },
     engine::{
         Engine,
         event::{Answer, CommitOutcome, CommitResult, Event, PartitionEnd, Reason, Verdict},
@@ -20,6 +24,7 @@ use sluicegate::{
         metric::{Kind, Unit},
         names, reference,
     },
+    time::Instant,
 };
 use watched::{Page, Run, record, with_deadline};
 
@@ -216,6 +221,8 @@ fn rare_facts() -> Vec<Fact> {
         shut_for: MS,
     };
     let (number, offset, reason) = (0, 1, Reason::Refused);
+    let (knob, moved) = (KnobName::LingerMs, knobs::Reason::Rate);
+    let decision = Decision { at: Instant::ZERO, knob, from_steps: 25, to_steps: 0, reason: moved };
     let failed = CommitOutcome::Failed("Timeout".to_owned());
     let result = CommitResult { partition: PartitionId(0), offset: 1, outcome: failed };
     vec![
@@ -237,15 +244,52 @@ fn rare_facts() -> Vec<Fact> {
         Fact::Repaired { topic: topic(), number, again: 1 },
         Fact::Violation { invariant: "I2", what: "never".to_owned() },
         Fact::RequestRejectedFull { request: RequestId(1), bytes: 1, depth: 1, retry_after: MS },
+        Fact::KnobMoved { decision, applied: true },
+        Fact::ForetoldLate { records: 2, in_time: 1 },
+        Fact::ModelChanged { model: 7 },
         Fact::RequestDone { request: RequestId(1), outcome: "done", waited: MS, took: MS },
     ]
 }
 
 #[test]
+fn the_thresholds_are_shown_as_they_are_and_as_they_would_be() {
+    for (adaptive, in_force) in [(Adaptive::Shadow, 4.0), (Adaptive::On, 2.0)] {
+        let (telemetry, readout) = telemetry::start(Some(40)).unwrap();
+        let mut run = Run::with(watched::tuned(adaptive), telemetry);
+        run.assign(0..2);
+        // Twenty milliseconds a batch and one for each record: larger is better.
+        for round in 0..20 {
+            run.poll((0..4).map(|offset| record(0, 4 * round + offset)));
+            let mut most = 0;
+            while !run.out.is_empty() {
+                most = run.out[0].records.len();
+                run.pass(Duration::from_millis(20 + most as u64));
+                run.answer(Answer::Done, Duration::from_millis(20 + most as u64));
+            }
+            if run.engine.snapshot(run.now).control.wanted.batch_records_max == 2 && most > 0 {
+                break;
+            }
+        }
+        let page = page(&readout, &run.engine.snapshot(run.now));
+        let knob = |knob: &str, of: &str| page.get(&format!(r#"sluicegate_knob{{knob="{knob}",of="{of}"}}"#));
+        assert_eq!(knob("batch_size", "in_force"), Some(in_force), "{adaptive:?}");
+        assert_eq!(knob("batch_size", "wanted"), Some(2.0), "{adaptive:?}");
+        assert_eq!(knob("pause_threshold_pct", "in_force"), Some(80.0));
+        let moves = r#"sluicegate_knob_moves_total{knob="batch_size",reason="slow_start"}"#;
+        assert_eq!(page.get(moves), Some(1.0), "{adaptive:?}");
+        assert_eq!(page.get(&format!("sluicegate_adaptive_state{{state=\"{}\"}}", adaptive.name())), Some(1.0));
+        let fixed = page.get(r#"sluicegate_batch_fixed_seconds{topic="orders"}"#).unwrap();
+        assert!(fixed > 0.0, "{fixed}");
+    }
+}
+
+#[test]
 fn what_is_exposed_is_the_table_and_the_table_is_exposed() {
-    let (mut run, readout) = start();
+    let (telemetry, readout) = telemetry::start(Some(40)).unwrap();
+    let mut run = Run::with(watched::tuned(Adaptive::On), telemetry);
     run.assign(0..2);
     run.poll((0..40).map(|offset| record(0, offset)));
+    run.pass(MS);
     run.answer_all(MS);
     run.pass(30 * MS);
     run.answer_all(MS);
@@ -256,6 +300,7 @@ fn what_is_exposed_is_the_table_and_the_table_is_exposed() {
         run.observer.fact(run.now, &fact);
     }
     run.observer.note(run.now, &SourceNote::RequestRefused { status: 404 });
+    run.observer.note(run.now, &SourceNote::Kept(Ok(())));
     run.observer.note(run.now, &SourceNote::Refetch { bytes: 1 });
     run.observer.note(run.now, &SourceNote::Resumed { first_record: MS });
     run.observer.note(run.now, &SourceNote::ClientError { code: "AllBrokersDown".to_owned(), text: String::new() });
@@ -300,6 +345,10 @@ fn the_labels_of_the_table_are_the_names_in_the_engine() {
     assert_eq!(values(&names::DEAD_LETTERS, 0), poison.map(Reason::code));
     let skipped = [&poison[..6], &[Reason::Hopeless, Reason::CompletedBefore]].concat();
     assert_eq!(values(&names::SKIPPED, 0), skipped.into_iter().map(Reason::code).collect::<Vec<_>>());
+    assert_eq!(values(&names::KNOBS, 0), KnobName::ALL.map(KnobName::name));
+    assert_eq!(values(&names::KNOB_MOVES, 0), KnobName::ALL.map(KnobName::name));
+    let adaptive = [Adaptive::Off, Adaptive::Shadow, Adaptive::On];
+    assert_eq!(values(&names::ADAPTIVE_STATE, 0), adaptive.map(Adaptive::name));
     // The rest of the engine's label values are literals in its sources.
     let mut source = String::new();
     for entry in fs::read_dir(project("src/engine")).unwrap() {

@@ -7,6 +7,7 @@ mod planted;
 
 use std::time::Instant;
 
+use sluicegate::control::settings::Adaptive;
 use sluicegate::sim::{
     run::{run, run_command},
     scenario, swarm,
@@ -46,6 +47,29 @@ fn the_same_seed_is_the_same_run() {
     }
     let hash = |seed| run(seed, &swarm::draw(seed)).unwrap().trace_hash;
     assert_ne!(hash(1), hash(2));
+}
+
+/// Seeds, and the hashes of their traces. Whatever changes what the engine does changes them: then run this test with
+/// SLUICEGATE_UPDATE_GOLDEN=1. `scripts/test` holds the release build to the same file.
+const GOLDEN: &str = "tests/golden_traces.txt";
+
+#[test]
+fn the_trace_of_a_seed_is_the_same_in_every_build() {
+    let line = |seed: u64| {
+        let report = run(seed, &swarm::draw(seed)).unwrap_or_else(|failure| panic!("{failure}"));
+        format!("{seed} {:016x}\n", report.trace_hash)
+    };
+    let found: String = (1..=16).map(line).collect();
+    if std::env::var_os("SLUICEGATE_UPDATE_GOLDEN").is_some() {
+        std::fs::write(GOLDEN, &found).unwrap();
+    }
+    let golden = std::fs::read_to_string(GOLDEN).unwrap();
+    assert!(
+        found == golden,
+        "{GOLDEN} has other hashes. If what the engine does was changed on purpose, run this with SLUICEGATE_UPDATE_GOLDEN=1; found\n{found}"
+    );
+    let tuned = (1..=16).filter(|seed| swarm::draw(*seed).settings.control.adaptive == Adaptive::On).count();
+    assert!(tuned >= 3, "only {tuned} of these seeds have control switched on");
 }
 
 #[test]

@@ -4,7 +4,7 @@
     uvicorn app:app --host 127.0.0.1 --port 9000
 
 `POST /infer` speaks the protocol of docs/WORKER.md. An event is `{"pixels": [64 numbers from 0 to 16]}`; its result is
-`{"digit": 7, "sure": 0.98}`. `/control` and `/books` are for trying things out and answer to this machine only.
+`{"digit": 7, "sure": 0.98}`, and `n` if the event has one. `/control` and `/books` are for trying things out and answer to this machine only.
 """
 
 import asyncio
@@ -47,12 +47,17 @@ def predict(pictures: list[list[float]]) -> list[dict]:
     return [{"digit": int(row.argmax()), "sure": round(float(row.max()), 3)} for row in sure]
 
 
+def named(event: dict) -> dict:
+    """The number a caller gave its picture goes back to it."""
+    return {"n": event["n"]} if "n" in event else {}
+
+
 async def infer(entries: list[dict]) -> list[dict]:
     """A status for each record: those that are no picture are dropped by name, so that they cost the others nothing."""
     pictures = {entry["entryId"]: pixels(entry["event"]) for entry in entries}
     good = [entry for entry in entries if pictures[entry["entryId"]] is not None]
     results = await asyncio.to_thread(predict, [pictures[e["entryId"]] for e in good]) if good else []
-    done = {entry["entryId"]: result for entry, result in zip(good, results)}
+    done = {entry["entryId"]: result | named(entry["event"]) for entry, result in zip(good, results)}
     say_first(good, done)
     return [
         {"entryId": name, "status": "SUCCESS", "result": done[name]} if name in done else {"entryId": name, "status": "DROP"}

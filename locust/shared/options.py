@@ -13,7 +13,7 @@ def add(parser) -> None:
     option("--brokers", "127.0.0.1:9092", "KAFKA_BROKERS", "brokers to produce to")
     option("--topic", "jobs", "TOPIC", "topic the sidecar reads")
     option("--group", "digits", "KAFKA_GROUP_ID", "the sidecar's consumer group")
-    option("--worker", "http://127.0.0.1:9000", "WORKER", "the example worker: its /books and /control are used")
+    option("--model-server", "http://127.0.0.1:9000", "WORKER", "the example worker: its /books and /control are used")
     option("--sidecar", "http://127.0.0.1:9464", "SIDECAR", "the sidecar's ADMIN_ADDR")
     option("--ingress", "http://127.0.0.1:9466", "INGRESS", "the sidecar's INGRESS_ADDR, for the scenarios over HTTP")
     option("--seconds", 60, "SECONDS_OF_LOAD", "how long the load lasts; the stages share it out")

@@ -11,7 +11,7 @@ from collections import Counter
 
 import gevent
 from confluent_kafka import Producer
-from locust import User, constant_throughput
+from locust import User, constant_throughput, task
 
 from .pictures import picture
 
@@ -78,9 +78,10 @@ class KafkaUser(User):
 
     abstract = True
     wait_time = constant_throughput(RECORDS_PER_USER)
-    task_set = None
+
+    @task
+    def arrive(self) -> None:
+        self.record()
 
     def record(self) -> None:
         self.environment.run.producing.send()
-
-    tasks = [record]

@@ -12,6 +12,7 @@ import gevent
 from locust import LoadTestShape, events
 
 from . import options  # noqa: F401  registers the command line
+from . import calling  # noqa: F401  every run keeps what callers were answered
 from .producing import RECORDS_PER_USER, Producing
 from .watching import Watching, call, metrics
 
@@ -26,6 +27,7 @@ class Stages(LoadTestShape):
 
     abstract = True
     stages: list[tuple[float, float]] = []
+    beside = 0  # users that are there all the time, beside those that produce
 
     def tick(self):
         seconds = self.runner.environment.parsed_options.seconds
@@ -33,7 +35,7 @@ class Stages(LoadTestShape):
         for share, load in self.stages:
             end += share * seconds
             if self.get_run_time() < end:
-                users = max(1, round(load * CAPACITY / RECORDS_PER_USER))
+                users = max(1, round(load * CAPACITY / RECORDS_PER_USER)) + self.beside
                 return users, users
         return None
 
@@ -55,8 +57,8 @@ class Band:
     def wanted(self) -> str:
         if self.low == self.high:
             return f"= {self.low:g}"
-        ends = [f">= {self.low:g}"] * (self.low is not None) + [f"<= {self.high:g}"] * (self.high is not None)
-        return " and ".join(ends)
+        low = [] if self.low is None else [f">= {self.low:g}"]
+        return " and ".join(low + ([] if self.high is None else [f"<= {self.high:g}"]))
 
 
 class Run:
@@ -66,13 +68,13 @@ class Run:
         found = environment.parsed_options
         self.environment, self.scenario, self.options = environment, scenario, found
         self.producing = Producing(environment)
-        self.watching = Watching(environment, found.sidecar, found.worker)
+        self.watching = Watching(environment, found.sidecar, found.model_server)
         self.settled_s = float("inf")
         self.over = False  # the load is; what a scenario does beside it ends then
         self.during = None
 
     def set_worker(self, **settings) -> None:
-        call(f"{self.options.worker}/control", "POST", settings)
+        call(f"{self.options.model_server}/control", "POST", settings)
 
     def start(self) -> None:
         self.set_worker(**WORKER | getattr(self.scenario, "WORKER", {}))
@@ -82,6 +84,7 @@ class Run:
                 sys.exit("the sidecar is behind, or does not know its lag: nothing can be judged from here")
             gevent.sleep(0.2)
         self.watching.start()
+        self.environment.calling.began = self.watching.began
         if during := getattr(self.scenario, "during", None):
             self.during = gevent.spawn(during, self)
 
@@ -91,6 +94,9 @@ class Run:
         if self.during is not None:
             self.during.get(timeout=self.options.settle)  # raises what it raised
         self.producing.all_acknowledged(10)
+        if getattr(self.scenario, "DRAINS", False):
+            self.settled_s = time.monotonic() - began
+            return
         looked = len(self.watching.looks)  # a look from after the last acknowledgement
         caught_up = lambda w: len(w.looks) > looked + 1 and w.looks[-1].lag == 0 and w.looks[-1].depth == 0
         if self.watching.wait_until(caught_up, self.options.settle):
@@ -126,11 +132,15 @@ class Run:
 
     def always(self) -> list[Band]:
         """What has to hold in every scenario."""
-        return [
+        found = [
             Band("records produced", self.producing.acknowledged, low=1),
             Band("produce failures", self.producing.failed, 0, 0),
-            Band("lost", self.lost(), high=0),
             Band("broken promises", self.watching.grew("sluicegate_invariant_violations_total"), 0, 0),
+        ]
+        if getattr(self.scenario, "DRAINS", False):
+            return found
+        return found + [
+            Band("lost", self.lost(), high=0),
             Band("depth over QUEUE_MAXSIZE", max(0, self.depth_max() - self.depth_limit()), 0, 0),
             Band("seconds until the lag is gone", self.settled_s, high=self.options.settle),
         ]

@@ -27,13 +27,14 @@ def call(url: str, method: str = "GET", body: dict | None = None) -> bytes:
 
 
 def metrics(sidecar: str) -> dict[str, float]:
-    """Every metric of the sidecar by its name alone; series of one name are added up."""
+    """Every metric of the sidecar, by its name alone (series of one name are added up) and by its full series."""
     found: dict[str, float] = {}
     for line in call(f"{sidecar}/metrics").decode().splitlines():
         if line and not line.startswith("#"):
             series, value = line.rsplit(" ", 1)
             name = series.split("{", 1)[0]
             found[name] = found.get(name, 0) + float(value)
+            found[series] = float(value)
     return found
 
 

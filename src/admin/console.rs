@@ -3,6 +3,7 @@
 use std::fmt::{self, Display, Write};
 
 use super::state::{EngineState, State};
+use crate::control::knobs::KnobName;
 
 pub const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'";
 
@@ -25,6 +26,7 @@ pub fn page(state: &State<'_>) -> String {
     match &state.engine {
         Some(engine) => {
             figures(&mut out, engine);
+            knobs(&mut out, engine);
             partitions(&mut out, engine);
         }
         None => out.push_str("<p>The engine does not answer, or has not started.</p>"),
@@ -57,6 +59,46 @@ fn figures(out: &mut String, e: &EngineState<'_>) {
         let _ = write!(out, "<tr><td>{name}</td><td>{}</td></tr>", Escaped(value));
     }
     out.push_str("</table>");
+}
+
+/// The thresholds, and what moved each of them last.
+fn knobs(out: &mut String, e: &EngineState<'_>) {
+    let control = e.control;
+    let contended = if control.contended { ", somebody else uses the worker too" } else { "" };
+    let _ = write!(out, "<h2>Thresholds: ADAPTIVE={}{contended}</h2>", control.adaptive.name());
+    out.push_str("<table><tr><th>threshold</th><th>in force</th><th>wanted</th><th>last move</th></tr>");
+    for name in KnobName::ALL {
+        let last = control.decisions.iter().find(|decision| decision.knob == name).map_or("–".to_owned(), |last| {
+            format!("{} → {}, {}, {} ms ago", tidy(last.from), tidy(last.to), last.reason.code(), last.age_ms)
+        });
+        let (in_force, wanted) = (tidy(e.knobs.get(name)), tidy(control.wanted.get(name)));
+        let _ = write!(out, "<tr><td>{}</td><td>{in_force}</td><td>{wanted}</td><td>{last}</td></tr>", name.name());
+    }
+    out.push_str("</table>");
+    if control.routes.is_empty() {
+        return;
+    }
+    out.push_str("<table><tr><th>topic</th><th>batches seen</th><th>fixed</th><th>each record</th><th>error</th><th>in</th><th>out</th><th>lost</th></tr>");
+    for route in &control.routes {
+        let _ = write!(
+            out,
+            "<tr><td>{}</td><td>{}</td><td>{:.1} ms</td><td>{:.2} ms</td><td>{:.0} %</td><td>{:.0}/s</td><td>{:.0}/s</td><td>{:.1} %</td></tr>",
+            Escaped(&route.topic),
+            route.samples,
+            route.batch_fixed_ms,
+            route.batch_each_ms,
+            100.0 * route.spread,
+            route.arrivals_per_s,
+            route.completions_per_s,
+            route.lost_pct
+        );
+    }
+    out.push_str("</table>");
+}
+
+/// To a tenth, without a zero for it.
+fn tidy(value: f64) -> String {
+    format!("{}", (value * 10.0).round() / 10.0)
 }
 
 fn partitions(out: &mut String, e: &EngineState<'_>) {

@@ -10,8 +10,8 @@ use crate::{
     engine::{
         fact::{GateStage, PauseReason},
         snapshot::{
-            CommitState, DeadLetterState, GateState, InFlightState, Knobs, PartitionState, QueueState, RequestsState,
-            RetryState, SentinelState, Snapshot, Starvation, WorkerState,
+            CommitState, ControlState, DeadLetterState, GateState, InFlightState, Knobs, PartitionState, QueueState,
+            RequestsState, RetryState, SentinelState, Snapshot, Starvation, WorkerState,
         },
     },
     telemetry::last_errors::LastError,
@@ -50,6 +50,7 @@ pub struct EngineState<'a> {
     pub commit: &'a CommitState,
     pub starvation: Starvation,
     pub knobs: Knobs,
+    pub control: &'a ControlState,
     stalled_partitions: u32,
     heads_of_line: u32,
     pub invariant_violations: u64,
@@ -120,6 +121,7 @@ impl<'a> EngineState<'a> {
             commit: &s.commit,
             starvation: s.starvation,
             knobs: s.knobs,
+            control: &s.control,
             stalled_partitions: s.stalled,
             heads_of_line: s.heads_of_line,
             invariant_violations: s.violations,

@@ -155,9 +155,5 @@ fn finish(values: &Values, pass_through: &PassThrough, problems: &mut Vec<Proble
     if !problems.is_empty() {
         return None;
     }
-    settings::build(values, pass_through)
-        .map_err(|absent| {
-            problems.push(Problem::new(absent.0, "has no value where one is needed", "report this as a bug"));
-        })
-        .ok()
+    settings::build(values, pass_through).map_err(|absent| problems.push(absent.problem())).ok()
 }

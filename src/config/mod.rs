@@ -2,7 +2,8 @@
 //!
 //! [`load`] lays the layers over one another as plain text (`layers`), parses each value by its flag's kind
 //! (`parse`), applies the rules that need more than one value (`rules`) and, when nothing is wrong, builds
-//! [`Settings`]. It starts nothing and looks nothing up; it reads the file, and the files that hold secrets.
+//! [`Settings`]. It starts nothing and looks nothing up; it reads the file, and the files that hold secrets, and tries
+//! whether `STATE_DIR` can be written to.
 
 mod check;
 pub mod docs;
@@ -16,6 +17,7 @@ mod origin;
 mod overrides;
 mod owned;
 mod parse;
+mod parts;
 mod pass_through;
 mod print;
 mod problem;
@@ -36,5 +38,5 @@ pub use self::{
     print::Format,
     problem::{Problem, Problems},
     secret::Secret,
-    settings::Settings,
+    settings::{Settings, VisitSettings},
 };

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
 use crate::{
-    config::{flag::Flag, layers::Given, origin::Origin, secret::Secret, show},
+    config::{flag::Flag, layers::Given, origin::Origin, problem::Problem, secret::Secret, show},
     worker::settings::Target,
 };
 
@@ -70,6 +70,12 @@ pub(crate) struct Values {
 /// A flag that has no value of the type asked for. Where no problem was reported, this is a fault in the tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Absent(pub &'static str);
+
+impl Absent {
+    pub fn problem(self) -> Problem {
+        Problem::new(self.0, "has no value where one is needed", "report this as a bug")
+    }
+}
 
 impl Values {
     pub fn insert(&mut self, flag: &Flag, given: Given, value: Option<Value>) {

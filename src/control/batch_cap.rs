@@ -3,8 +3,9 @@
 //! The cap doubles after a clean full batch, as long as a larger one is worth it and affordable. *Worth it*: the
 //! smallest size that reaches 99 % of the rate of the largest affordable one is what the cap aims at; past it,
 //! records only wait longer for each other. *Affordable*: the pessimistic time of such a batch stays below a quarter
-//! of `INFERENCE_TIMEOUT` and half of the time that records usually have when they arrive. A full batch that times
-//! out halves the cap at once, and the size is not tried again for ten minutes.
+//! of `INFERENCE_TIMEOUT` and half of the time that records usually have when they arrive; where a batch is filled with
+//! records that have the time for it, the expected time stays below three quarters of that. A full batch that times out
+//! halves the cap at once, and the size is not tried again for ten minutes.
 
 use std::time::Duration;
 
@@ -21,8 +22,14 @@ use crate::{
 const ENOUGH: f64 = 0.99;
 /// A size that failed is left alone for this long.
 const AVOIDED_FOR: Duration = Duration::from_secs(600);
+/// The share of the time that records usually have when they arrive, which a batch may take: where it is the front of the
+/// queue, and where it is chosen.
+const SLACK: f64 = 0.5;
+const SLACK_CHOSEN: f64 = 0.75;
 /// A cap that is too large by less than this is left where it is: shrinking it gains little.
-const SHRINK_BELOW: f64 = 0.6;
+const SHRINK_BELOW: f64 = 0.5;
+/// A cap that is too small by less than this too.
+const GROW_ABOVE: f64 = 1.15;
 
 #[derive(Debug, Clone)]
 pub struct BatchCap {
@@ -39,6 +46,19 @@ pub struct Wish {
     pub reason: Reason,
 }
 
+/// What bounds the cap.
+#[derive(Debug, Clone, Copy)]
+pub struct Within {
+    pub max: u32,
+    /// What every call is bounded with.
+    pub timeout: Duration,
+    /// Whether a batch is filled with records that have the time for it. Otherwise it is the front of the queue, and
+    /// what is there has waited.
+    pub chooses: bool,
+    /// Batches that may be in flight.
+    pub concurrency: u32,
+}
+
 impl Default for BatchCap {
     fn default() -> Self {
         Self { ceiling: None, since_move: u32::MAX }
@@ -51,15 +71,8 @@ impl BatchCap {
         self.since_move <= in_flight
     }
 
-    /// A batch has settled under a cap of `cap` records. `timeout` is what every call is bounded with.
-    pub fn observe(
-        &mut self,
-        sample: &BatchSample,
-        cap: u32,
-        max: u32,
-        timeout: Duration,
-        known: &Estimators,
-    ) -> Option<Wish> {
+    /// A batch has settled under a cap of `cap` records.
+    pub fn observe(&mut self, sample: &BatchSample, cap: u32, within: &Within, known: &Estimators) -> Option<Wish> {
         self.since_move = self.since_move.saturating_add(1);
         let is_full = sample.records >= cap;
         if sample.outcome == Outcome::TimedOut && is_full && cap > 1 {
@@ -69,9 +82,9 @@ impl BatchCap {
         if sample.outcome != Outcome::Answered {
             return None;
         }
-        let aim = self.aim(sample.settled_at, max, timeout, known);
+        let aim = self.aim(sample.settled_at, within, known);
         let is_settled = self.since_move > sample.in_flight;
-        if aim > cap && is_full && is_settled {
+        if f64::from(aim) > GROW_ABOVE * f64::from(cap) && is_full && is_settled {
             return Some(self.wish(aim.min(cap.saturating_mul(2)), Reason::SlowStart));
         }
         // Far too large is brought down; a little too large costs nothing, because a batch is filled by its plan.
@@ -87,14 +100,21 @@ impl BatchCap {
     }
 
     /// The size worth having, from what is known.
-    fn aim(&mut self, now: Instant, max: u32, timeout: Duration, known: &Estimators) -> u32 {
+    fn aim(&mut self, now: Instant, within: &Within, known: &Estimators) -> u32 {
         if self.ceiling.is_some_and(|(_, until)| now >= until) {
             self.ceiling = None;
         }
-        let max = self.ceiling.map_or(max, |(records, _)| records.min(max)).max(1);
-        let affordable_s = 0.25 * timeout.as_secs_f64();
-        let affordable_s = known.slack.get().map_or(affordable_s, |slack| affordable_s.min(0.5 * slack));
-        let affordable = known.records_within(affordable_s, max);
+        let max = self.ceiling.map_or(within.max, |(records, _)| records.min(within.max)).max(1);
+        let affordable = known.records_within(0.25 * within.timeout.as_secs_f64(), max);
+        let affordable = match known.slack.get() {
+            Some(slack_s) if within.chooses => {
+                affordable.min(known.records_expected_within(SLACK_CHOSEN * slack_s, max))
+            }
+            // Records that wait for their turn lose more by a queue that grows than by a batch that takes long.
+            Some(slack_s) => affordable
+                .min(known.records_within(SLACK * slack_s, max).max(known.records_to_keep_up(within.concurrency))),
+            None => affordable,
+        };
         enough(known, affordable)
     }
 }

@@ -35,15 +35,18 @@ pub struct LearnedRoute {
 }
 
 /// Why something learnt is not used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unfit {
-    /// Nothing is tuned (`ADAPTIVE=off`).
+    #[error("nothing is tuned (ADAPTIVE=off)")]
     Off,
+    #[error("it is of another version")]
     ForeignVersion,
+    #[error("it was learnt more than an hour ago")]
     Stale,
-    /// Saved later than now: one of the two clocks is wrong.
+    /// One of the two clocks is wrong.
+    #[error("it was saved later than now")]
     FromTheFuture,
-    /// Numbers that no worker has.
+    #[error("it has numbers that no worker has")]
     Nonsense,
 }
 

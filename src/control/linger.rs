@@ -16,7 +16,8 @@ pub fn wish(known: &Estimators, batch_records: u32) -> Option<(f64, Reason)> {
     let one_s = known.batch_time.seconds_of(1);
     let most_s = known.batch_time.seconds_of(batch_records.max(1));
     let wait_s = SHARE * one_s.max(0.0).min(most_s);
-    let expected = known.arrivals.quick() * wait_s;
+    // While the gate is shut nothing arrives, and what is taken from the queue says what would.
+    let expected = known.arrivals.cautious().max(known.completions.slow()) * wait_s;
     Some(if expected < 1.0 { (0.0, Reason::Rate) } else { ((1e3 * wait_s).round(), Reason::Rate) })
 }
 

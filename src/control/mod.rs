@@ -82,8 +82,6 @@ pub struct Control {
     cap: BatchCap,
     watermarks: Watermarks,
     shed: Shed,
-    /// What a usual batch should take, seconds.
-    usual_s: f64,
     /// What the worker said last.
     capacity: Option<u32>,
     /// Whether it ever told of a queue of its own.
@@ -109,7 +107,6 @@ impl Control {
             routes: Vec::new(),
             cap: BatchCap::default(),
             watermarks: Watermarks::default(),
-            usual_s: 0.0,
             capacity: None,
             has_queue: false,
             takes: None,
@@ -191,7 +188,10 @@ impl Control {
     /// What goes into the lane's next batch.
     pub fn plan(&mut self, lane: usize, waiting: &[Waiting], bounds: &Bounds) -> Plan {
         match self.routes.get(lane) {
-            Some(route) => self.policies.batch.plan(waiting, &route.known, bounds),
+            Some(route) => {
+                let records_least = route.known.records_to_keep_up(self.dials.values().concurrency);
+                self.policies.batch.plan(waiting, &route.known, &Bounds { records_least, ..*bounds })
+            }
             None => Plan { take: bounds.records_max, at_least_s: f64::NEG_INFINITY, hopeless_s: 0.0, expected_s: 0.0 },
         }
     }
@@ -214,8 +214,8 @@ impl Control {
     /// When to ask a worker again that could not take a batch: after most of what a batch takes, so that its place is
     /// not empty for long.
     pub fn check_back(&self) -> Option<Duration> {
-        let is_known = self.is_on() && self.usual_s > 0.0;
-        is_known.then(|| Duration::from_secs_f64((0.8 * self.usual_s).clamp(0.02, 5.0)))
+        let usual_s = if self.is_on() { self.usual_s() } else { 0.0 };
+        (usual_s > 0.0).then(|| Duration::from_secs_f64((0.8 * usual_s).clamp(0.02, 5.0)))
     }
 
     /// What is worth keeping over a restart.

@@ -20,10 +20,37 @@ pub enum Order {
     Newest,
 }
 
+/// How much the newest batch counts in what is usual.
+const USUAL_GAIN: f64 = 0.1;
+/// How far batches may be from those that measures are put in relation to: a factor, and a share.
+const LEFT: f64 = 1.5;
+const SHARE_LEFT: f64 = 0.25;
+
+/// What a batch of the route is like.
+#[derive(Debug, Clone, Copy, Default)]
+struct Usual {
+    records: f64,
+    bytes: f64,
+    /// The share of the batches that are of this route, 0 to 1, smoothed over some ten.
+    share: f64,
+}
+
+impl Usual {
+    fn seconds(&self, known: &Estimators) -> (f64, f64) {
+        if self.records <= 0.0 {
+            return (0.0, 0.0);
+        }
+        (known.batch_time.seconds(self.records.round().max(1.0) as u32, self.bytes as u64), self.share)
+    }
+}
+
 #[derive(Debug, Clone)]
 pub struct Route {
     topic: Box<str>,
     pub known: Estimators,
+    usual: Usual,
+    /// The same at the time when measures were last put in relation to it.
+    reference: Usual,
     order: QueueOrder,
     newest_first: bool,
     batches: u32,
@@ -32,7 +59,49 @@ pub struct Route {
 impl Route {
     pub fn new(settings: &ControlSettings, topic: &str) -> Self {
         let known = Estimators::default();
-        Self { topic: topic.into(), known, order: settings.queue_order, newest_first: false, batches: 0 }
+        let (usual, reference) = (Usual::default(), Usual::default());
+        Self {
+            topic: topic.into(),
+            known,
+            usual,
+            reference,
+            order: settings.queue_order,
+            newest_first: false,
+            batches: 0,
+        }
+    }
+
+    /// A batch of some route has settled; `this` is what it held if the route was this one.
+    pub fn batch(&mut self, this: Option<(u32, u64)>) {
+        let Usual { records, bytes, share } = &mut self.usual;
+        *share += USUAL_GAIN * (f64::from(u8::from(this.is_some())) - *share);
+        let Some((new_records, new_bytes)) = this else { return };
+        let gain = if *records > 0.0 { USUAL_GAIN } else { 1.0 };
+        *records += gain * (f64::from(new_records) - *records);
+        *bytes += gain * (new_bytes as f64 - *bytes);
+    }
+
+    /// Seconds that a usual batch should take as the worker is now, and the share of the batches that are this route's.
+    pub fn usual_s(&self) -> (f64, f64) {
+        self.usual.seconds(&self.known)
+    }
+
+    /// The same for the batch that measures are put in relation to.
+    pub fn reference_s(&self) -> (f64, f64) {
+        self.reference.seconds(&self.known)
+    }
+
+    /// Whether batches have become quite different from that one.
+    pub fn has_left_reference(&self) -> bool {
+        let (usual, reference) = (&self.usual, &self.reference);
+        let apart = |a: f64, b: f64| a > LEFT * b || b > LEFT * a;
+        apart(usual.records, reference.records)
+            || apart(usual.bytes, reference.bytes)
+            || (usual.share - reference.share).abs() > SHARE_LEFT
+    }
+
+    pub fn refer_to_usual(&mut self) {
+        self.reference = self.usual;
     }
 
     pub fn topic(&self) -> &str {

@@ -5,14 +5,15 @@ use std::time::Duration;
 use crate::{
     control::{
         Control,
-        batch_cap::BatchCap,
+        batch_cap::{BatchCap, Within},
         estimator::{BatchTime, Estimators},
         knobs::{KnobName, Reason},
         limit::{Condition, Elasticity},
         linger,
+        route::Route,
         sample::BatchSample,
         settings::Adaptive,
-        watermarks::Uses,
+        watermarks::{Stands, Uses},
     },
     time::Instant,
 };
@@ -65,22 +66,56 @@ impl Control {
         if self.is_off() {
             return;
         }
+        let chooses = self.is_predictive();
+        let cost = self.cost(lane, sample);
         let Some(route) = self.routes.get_mut(lane) else { return };
-        let foretold_s = route.known.batch_time.seconds(sample.records, sample.bytes);
-        let cost = if self.usual_s > 0.0 && foretold_s > 0.0 { foretold_s / self.usual_s } else { 1.0 };
         self.policies.law.observe(sample, cost);
         self.policies.batch.observe(sample, late);
         route.known.observe(sample);
         if sample.service_seconds().is_some() {
             route.settled(sample.records, late);
-            let foretold_s = route.known.batch_time.seconds(sample.records, sample.bytes);
-            self.usual_s += if self.usual_s > 0.0 { 0.1 * (foretold_s - self.usual_s) } else { foretold_s };
         }
         let cap = self.dials.values().batch_records;
         let max = self.dials.bounds(KnobName::BatchSize).1 as u32;
-        if let Some(wish) = self.cap.observe(sample, cap, max, self.ceilings.timeout, &route.known) {
+        let concurrency = self.dials.values().concurrency;
+        let within = Within { max, timeout: self.ceilings.timeout, chooses, concurrency };
+        if let Some(wish) = self.cap.observe(sample, cap, &within, &route.known) {
             self.dials.propose(sample.settled_at, KnobName::BatchSize, wish.records.into(), wish.reason);
         }
+    }
+
+    /// What a batch costs, in batches of reference, with the worker as it is now. Only its size and its route count: were
+    /// it what batches took lately, a worker that begins to queue would make every batch look like a large one. And the
+    /// reference stays: levels measured with different ones could not be compared.
+    fn cost(&mut self, lane: usize, sample: &BatchSample) -> f64 {
+        if sample.service_seconds().is_some() {
+            for (index, route) in self.routes.iter_mut().enumerate() {
+                route.batch((index == lane).then_some((sample.records, sample.bytes)));
+            }
+            self.follow_reference();
+        }
+        let seconds = |route: &Route| route.known.batch_time.seconds(sample.records, sample.bytes);
+        let foretold_s = self.routes.get(lane).map_or(0.0, seconds);
+        let reference_s = mean_of(self.routes.iter().map(Route::reference_s));
+        if reference_s > 0.0 && foretold_s > 0.0 { foretold_s / reference_s } else { 1.0 }
+    }
+
+    /// Another reference, when batches have become quite different; what was measured is put in relation to it.
+    fn follow_reference(&mut self) {
+        if !self.routes.iter().any(Route::has_left_reference) {
+            return;
+        }
+        let before_s = mean_of(self.routes.iter().map(Route::reference_s));
+        self.routes.iter_mut().for_each(Route::refer_to_usual);
+        let after_s = mean_of(self.routes.iter().map(Route::reference_s));
+        if before_s > 0.0 && after_s > 0.0 {
+            self.policies.law.rescale(after_s / before_s);
+        }
+    }
+
+    /// Seconds that a usual batch should take, over all routes.
+    pub(super) fn usual_s(&self) -> f64 {
+        mean_of(self.routes.iter().map(Route::usual_s))
     }
 
     /// The worker said something of itself: how many batches it works on at once, whether others can wait in it, and
@@ -110,7 +145,6 @@ impl Control {
     /// heavy.
     fn forget(&mut self, now: Instant) {
         self.remembered.clear();
-        self.usual_s = 0.0;
         self.cap = BatchCap::default();
         for route in &mut self.routes {
             route.known.batch_time = BatchTime::default();
@@ -149,7 +183,7 @@ impl Control {
             return;
         }
         // A queue that is empty for a moment says nothing yet.
-        let grace = Duration::from_secs_f64((0.5 * self.usual_s).clamp(0.0, 60.0));
+        let grace = Duration::from_secs_f64((0.5 * self.usual_s()).clamp(0.0, 60.0));
         let condition = match condition {
             Condition::Open => {
                 self.open_at = Some(now);
@@ -196,8 +230,13 @@ impl Control {
         let Some(bound) = self.bound() else { return };
         let values = self.dials.values();
         let uses = Uses::of(self.routes.iter().map(|route| &route.known), values.concurrency, values.batch_records);
-        let at = (values.pause_pct, values.resume_pct);
-        let Some((high, low)) = self.watermarks.wish(now, &uses, bound, values.hard_after, at) else { return };
+        let stands = Stands {
+            at: (values.pause_pct, values.resume_pct),
+            bound,
+            high_within: self.dials.bounds(KnobName::PauseThresholdPct),
+            soft_for: self.ceilings.hard_after,
+        };
+        let Some((high, low)) = self.watermarks.wish(now, &uses, &stands) else { return };
         self.move_watermarks(now, high, low);
     }
 
@@ -230,4 +269,10 @@ impl Control {
         let by_bytes = (bytes > 0.0).then(|| (self.ceilings.queue_bytes as f64 / bytes) as u32);
         self.ceilings.queue_records.into_iter().chain(by_bytes).min()
     }
+}
+
+/// The mean of values with weights; zero of none.
+fn mean_of(values: impl Iterator<Item = (f64, f64)>) -> f64 {
+    let (sum, weights) = values.fold((0.0, 0.0), |(sum, all), (value, weight)| (sum + weight * value, all + weight));
+    if weights > 0.0 { sum / weights } else { 0.0 }
 }

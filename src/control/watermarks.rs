@@ -46,6 +46,19 @@ pub struct Uses {
     pub refill_s: f64,
 }
 
+/// How the watermarks stand.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Stands {
+    /// High and low, percent.
+    pub at: (f64, f64),
+    /// Records at which the queue is full.
+    pub bound: u32,
+    /// Between which the high one may be, percent.
+    pub high_within: (f64, f64),
+    /// How long the gate stays soft.
+    pub soft_for: Duration,
+}
+
 impl Uses {
     /// Of several routes that share the queue.
     pub fn of<'a>(routes: impl Iterator<Item = &'a Estimators>, concurrency: u32, batch_records: u32) -> Self {
@@ -66,15 +79,9 @@ impl Uses {
 }
 
 impl Watermarks {
-    /// High and low, percent of `bound`, when they should move.
-    pub fn wish(
-        &mut self,
-        now: Instant,
-        uses: &Uses,
-        bound: u32,
-        soft_for: Duration,
-        at: (f64, f64),
-    ) -> Option<(f64, f64)> {
+    /// High and low, percent of the queue's bound, when they should move.
+    pub fn wish(&mut self, now: Instant, uses: &Uses, stands: &Stands) -> Option<(f64, f64)> {
+        let Stands { at, bound, high_within: (least, most), soft_for } = *stands;
         let rested = self.moved_at.is_none_or(|at| now >= at + DWELL);
         if !rested || uses.rate <= 0.0 || bound == 0 {
             return None;
@@ -82,8 +89,9 @@ impl Watermarks {
         let bound = f64::from(bound);
         let need = uses.need() / bound;
         let apart = (uses.rate * WAY_DOWN * soft_for.as_secs_f64() / bound).clamp(APART_MIN, APART_MAX);
-        let high = 2.0 * need;
-        let low = need.max(high - apart);
+        // The low one goes with where the high one will really be.
+        let high = (2.0 * need).clamp(0.01 * least, 0.01 * most);
+        let low = need.max(high - apart).min(high);
         let wish = (100.0 * high, 100.0 * low);
         let is_off = |wish: f64, at: f64| (wish - at).abs() > TOLERANCE * at;
         // Too far apart is as good a reason as standing wrong.
@@ -122,6 +130,10 @@ mod tests {
 
     const SOFT: Duration = Duration::from_secs(5);
 
+    fn stands(at: (f64, f64)) -> Stands {
+        Stands { at, bound: 512, high_within: (0.0, 100.0), soft_for: SOFT }
+    }
+
     fn uses(rate: f64, batch_s: f64) -> Uses {
         Uses { concurrency: 2, batch_records: 8, rate, batch_s, refill_s: 0.01 }
     }
@@ -129,7 +141,7 @@ mod tests {
     #[test]
     fn they_follow_what_is_used_up_until_more_can_be_had() {
         let mut watermarks = Watermarks::default();
-        let (high, low) = watermarks.wish(Instant::ZERO, &uses(160.0, 0.1), 512, SOFT, (80.0, 50.0)).unwrap();
+        let (high, low) = watermarks.wish(Instant::ZERO, &uses(160.0, 0.1), &stands((80.0, 50.0))).unwrap();
         // 2 × (16 + 160 × 0.11) of 512.
         assert!((high - 13.1).abs() < 0.1 && (low - 6.6).abs() < 0.1, "{high} {low}");
     }
@@ -137,17 +149,26 @@ mod tests {
     #[test]
     fn a_slow_worker_gets_them_close_together_so_that_the_pause_stays_soft() {
         let mut watermarks = Watermarks::default();
-        let (high, low) = watermarks.wish(Instant::ZERO, &uses(2.0, 4.0), 512, SOFT, (80.0, 50.0)).unwrap();
+        let (high, low) = watermarks.wish(Instant::ZERO, &uses(2.0, 4.0), &stands((80.0, 50.0))).unwrap();
         assert!((high - low) * 5.12 <= 2.0 * 0.6 * 5.0 + 0.1, "{high} {low}");
+    }
+
+    #[test]
+    fn the_low_one_stays_near_a_high_one_that_may_not_go_lower() {
+        let mut watermarks = Watermarks::default();
+        let stands = Stands { high_within: (50.0, 95.0), ..stands((80.0, 50.0)) };
+        let (high, low) = watermarks.wish(Instant::ZERO, &uses(40.0, 0.1), &stands).unwrap();
+        // 40 × 0.6 × 5 of 512.
+        assert!(high == 50.0 && (high - low - 23.4).abs() < 0.1, "{high} {low}");
     }
 
     #[test]
     fn they_rest_between_two_moves_and_ignore_small_errors() {
         let mut watermarks = Watermarks::default();
-        let at = watermarks.wish(Instant::ZERO, &uses(160.0, 0.1), 512, SOFT, (80.0, 50.0)).unwrap();
-        assert_eq!(watermarks.wish(Instant::from_millis(9_000), &uses(500.0, 0.1), 512, SOFT, at), None);
-        assert_eq!(watermarks.wish(Instant::from_millis(11_000), &uses(170.0, 0.1), 512, SOFT, at), None);
-        assert!(watermarks.wish(Instant::from_millis(11_000), &uses(500.0, 0.1), 512, SOFT, at).is_some());
+        let at = watermarks.wish(Instant::ZERO, &uses(160.0, 0.1), &stands((80.0, 50.0))).unwrap();
+        assert_eq!(watermarks.wish(Instant::from_millis(9_000), &uses(500.0, 0.1), &stands(at)), None);
+        assert_eq!(watermarks.wish(Instant::from_millis(11_000), &uses(170.0, 0.1), &stands(at)), None);
+        assert!(watermarks.wish(Instant::from_millis(11_000), &uses(500.0, 0.1), &stands(at)).is_some());
     }
 
     #[test]

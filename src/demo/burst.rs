@@ -2,47 +2,29 @@
 
 use std::time::Duration;
 
-use rdkafka::{
-    ClientConfig,
-    error::{KafkaError, RDKafkaErrorCode},
-    message::{Header, OwnedHeaders},
-    producer::{BaseRecord, Producer as _, ThreadedProducer},
-};
-
 use super::{PARTITIONS, TOPIC};
-use crate::runtime::clock::system_wall;
+use crate::{
+    kafka::{ClientError, Draft, Sender, settings::KafkaSettings},
+    runtime::clock::system_wall,
+};
 
 pub const RECORDS: u32 = 20_000;
 /// A record with this key in its value makes the worker fail.
 pub const POISON: &str = "poison";
 
-/// Produces them all and waits for the acknowledgements.
+/// Produces them all and waits for the acknowledgements; true when every one came.
 ///
 /// # Errors
-/// When the mock broker does not take them.
-pub fn produce(servers: &str) -> Result<(), KafkaError> {
-    let producer: ThreadedProducer<_> =
-        ClientConfig::new().set("bootstrap.servers", servers).set("linger.ms", "5").create()?;
+/// When there can be no producer.
+pub fn produce(settings: &KafkaSettings) -> Result<bool, ClientError> {
+    let sender = Sender::new(settings)?;
     for number in 0..RECORDS {
         let (key, value) = (format!("k{}", number % 100), value(number));
-        let deadline = deadline_ms(number).map(|ms| ms.to_string());
-        let headers = deadline
-            .as_deref()
-            .map(|text| OwnedHeaders::new().insert(Header { key: "deadline_ms", value: Some(text) }));
-        let mut record = BaseRecord::to(TOPIC).key(&key).payload(&value).partition((number % PARTITIONS as u32) as i32);
-        record.headers = headers;
-        loop {
-            match producer.send(record) {
-                Ok(()) => break,
-                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) => {
-                    record = back;
-                    producer.poll(Duration::from_millis(5));
-                }
-                Err((error, _)) => return Err(error),
-            }
-        }
+        let partition = Some((number % PARTITIONS as u32) as i32);
+        let deadline_ms = deadline_ms(number);
+        sender.send(&Draft { topic: TOPIC, partition, key: Some(&key), value: &value, deadline_ms });
     }
-    producer.flush(Duration::from_secs(30))
+    Ok(sender.finish(Duration::from_secs(30)).failed == 0)
 }
 
 fn value(number: u32) -> String {

@@ -40,9 +40,11 @@ fn start() -> Result<ExitCode, Box<dyn std::error::Error>> {
         burst::RECORDS
     ));
     let broker = Broker::start()?;
-    burst::produce(&broker.servers)?;
     let worker = DemoWorker::start()?;
     let settings = config::load_with(&overrides(&broker, &worker), &[], None).into_settings()?;
+    if !burst::produce(&settings.kafka)? {
+        return Err("the mock broker did not take the records".into());
+    }
     let progress = Progress::new(worker);
     let watcher = progress.clone();
     let code = app::serve(settings, move |inside: Inside| watcher.watch(inside));

@@ -196,7 +196,10 @@ pub enum Fact {
         in_time: u32,
     },
     /// What was learnt about the worker is forgotten: it reports another model version.
-    ModelChanged,
+    ModelChanged {
+        /// The hash of its `x-model-version`.
+        model: u64,
+    },
     /// A promise of docs/ARCHITECTURE.md does not hold. Must never be seen.
     Violation {
         invariant: &'static str,

@@ -113,6 +113,8 @@ pub struct Engine {
     /// The thresholds in force: control's with `ADAPTIVE=on`, the flags' otherwise.
     values: Values,
     ticked_at: Instant,
+    /// Whether the concurrency limit was used up after the last send.
+    was_full: bool,
     /// The gate has opened, and no record has come yet.
     opened_at: Option<Instant>,
     /// What may go into the batch being filled, and where it stands in its lane. Kept to be filled again.
@@ -152,6 +154,7 @@ impl Engine {
             values: if control.is_on() { control.values() } else { settings.values() },
             control,
             ticked_at: Instant::ZERO,
+            was_full: false,
             opened_at: None,
             view: View::default(),
             retry_budget: RetryBudget::new(settings.retry.budget_pct),
@@ -212,10 +215,10 @@ impl Engine {
         // Giving back comes before sending: it frees what others wait for.
         self.advance_revokes(now, out);
         self.advance_drain(now, out);
-        self.steer(now, out);
+        self.steer(now, false, out);
         self.dispatch(now, out);
         // The level may have been reached just now, and a higher one be next.
-        if self.steer(now, out) {
+        if self.steer(now, true, out) {
             self.dispatch(now, out);
         }
         self.commit(now, out);

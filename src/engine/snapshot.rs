@@ -172,6 +172,20 @@ pub struct Knobs {
     pub pause_hard_after_ms: f64,
 }
 
+impl Knobs {
+    /// A threshold that may be tuned, in its own unit.
+    pub fn get(&self, name: KnobName) -> f64 {
+        match name {
+            KnobName::Concurrency => self.concurrency.into(),
+            KnobName::BatchSize => self.batch_records_max.into(),
+            KnobName::LingerMs => self.linger_ms,
+            KnobName::PauseThresholdPct => self.pause_threshold_pct,
+            KnobName::ResumeThresholdPct => self.resume_threshold_pct,
+            KnobName::PauseHardAfterMs => self.pause_hard_after_ms,
+        }
+    }
+}
+
 /// What control knows and has decided lately.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct ControlState {
@@ -188,6 +202,8 @@ pub struct ControlState {
     pub shed: ShedState,
     /// What the worker reported of itself, as last heard.
     pub worker_capacity: Option<u32>,
+    /// Within the last minute the worker became slower without getting more from us: something else uses it too.
+    pub contended: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
@@ -208,8 +224,14 @@ pub struct RouteState {
     /// A batch of one ordinary record should take this long, one of `batch_records_max` the other. Zero: unknown.
     pub batch_of_one_ms: f64,
     pub batch_of_most_ms: f64,
+    /// What a batch costs whatever is in it, and what each ordinary record adds to that. Zero: unknown.
+    pub batch_fixed_ms: f64,
+    pub batch_each_ms: f64,
     /// Typical relative error of that.
     pub spread: f64,
+    /// What to multiply it with for a time that most batches stay within, and for one that hardly any does.
+    pub pessimistic: f64,
+    pub optimistic: f64,
     pub arrivals_per_s: f64,
     pub completions_per_s: f64,
     /// Ninth decile of the time from an opened gate to the first record.

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use crate::{
     control::{
+        knobs::Reason,
         learned::{Learned, Unfit},
         limit::Condition,
+        route::Route,
         sample::{BatchSample, Outcome},
     },
     engine::{
@@ -24,14 +26,23 @@ use crate::{
 
 /// Taken off every deadline: the way to the worker and back, and a clock that counts whole milliseconds.
 pub(super) const GUARD: Duration = Duration::from_millis(2);
+/// How long it is said that somebody else uses the worker too.
+const CONTENDED_FOR: Duration = Duration::from_secs(60);
 
 impl Engine {
     /// Asks control, tells its decisions, and applies them where they count. Whether a threshold moved.
-    pub(super) fn steer(&mut self, now: Now, out: &mut Effects) -> bool {
+    ///
+    /// It is asked before anything is sent, so that a cut holds for what is sent, and after. Before, the places of what
+    /// has just come back are empty and about to be filled again: whether the limit was used is what it was after the
+    /// last send.
+    pub(super) fn steer(&mut self, now: Now, has_sent: bool, out: &mut Effects) -> bool {
         if self.control.is_off() {
             return false;
         }
         self.ticked_at = now.mono;
+        if has_sent {
+            self.was_full = self.in_flight.batches() >= self.values.concurrency;
+        }
         self.control.tick(now.mono, self.in_flight.batches(), self.condition());
         let (applied, moved) = (self.control.is_on(), self.control.dials().has_news());
         let decisions: Vec<_> = self.control.dials_mut().news().collect();
@@ -55,11 +66,10 @@ impl Engine {
             None => {}
         }
         if self.drain.is_some() || !self.revokes.is_empty() {
-            return Condition::Disturbed;
+            return Condition::Rebalancing;
         }
-        let full = self.in_flight.batches() >= self.values.concurrency;
         let waits = self.queue.records() > 0 || self.retries.records() > 0;
-        if full && waits { Condition::Open } else { Condition::Idle }
+        if self.was_full && waits { Condition::Open } else { Condition::Idle }
     }
 
     /// Whether the worker has so much room that waiting for a fuller batch gains nothing.
@@ -96,7 +106,7 @@ impl Engine {
     /// What the worker says of itself. Another model makes everything learnt worthless.
     pub(super) fn note_told(&mut self, now: Now, told: Told, out: &mut Effects) {
         if self.control.told(now.mono, told.capacity, told.queued.is_some(), told.model) {
-            out.fact(Fact::ModelChanged);
+            out.fact(Fact::ModelChanged { model: told.model.unwrap_or_default() });
         }
     }
 
@@ -124,8 +134,6 @@ impl Engine {
         let (settings, dials) = (self.control.settings(), self.control.dials());
         let decisions = dials.decisions();
         let tally = self.control.shed().tally();
-        let most = self.control.values().batch_records;
-        let ms = |seconds: f64| 1e3 * seconds;
         ControlState {
             adaptive: settings.adaptive,
             ttl_mode: settings.ttl_mode,
@@ -142,24 +150,7 @@ impl Engine {
                     reason: decision.reason,
                 })
                 .collect(),
-            routes: self
-                .control
-                .routes()
-                .iter()
-                .map(|route| RouteState {
-                    topic: route.topic().to_owned(),
-                    samples: route.known.batch_time.samples(),
-                    batch_of_one_ms: ms(route.known.batch_time.seconds_of(1)),
-                    batch_of_most_ms: ms(route.known.batch_time.seconds_of(most)),
-                    spread: route.known.batch_time.spread(),
-                    arrivals_per_s: route.known.arrivals.slow(),
-                    completions_per_s: route.known.completions.slow(),
-                    refill_gap_ms: route.known.refill_gap.get().map(ms),
-                    slack_ms: route.known.slack.get().map(ms),
-                    lost_pct: 100.0 * route.known.lost(),
-                    newest_first: route.is_newest_first(),
-                })
-                .collect(),
+            routes: self.control.routes().iter().map(|route| self.route_state(route)).collect(),
             shed: ShedState {
                 hopeless: tally.given_up,
                 checked: tally.checked,
@@ -167,6 +158,34 @@ impl Engine {
                 capped: tally.capped,
             },
             worker_capacity: self.control.capacity(),
+            contended: decisions
+                .newest()
+                .any(|decision| decision.reason == Reason::Contended && now.mono.since(decision.at) < CONTENDED_FOR),
+        }
+    }
+
+    fn route_state(&self, route: &Route) -> RouteState {
+        let ms = |seconds: f64| 1e3 * seconds;
+        let known = &route.known;
+        let batch_ms = |records| ms(known.batch_time.seconds_of(records));
+        // The model is a straight line over ordinary records.
+        let each_ms = (batch_ms(2) - batch_ms(1)).max(0.0);
+        RouteState {
+            topic: route.topic().to_owned(),
+            samples: known.batch_time.samples(),
+            batch_of_one_ms: batch_ms(1),
+            batch_of_most_ms: batch_ms(self.control.values().batch_records),
+            batch_fixed_ms: (batch_ms(1) - each_ms).max(0.0),
+            batch_each_ms: each_ms,
+            spread: known.batch_time.spread(),
+            pessimistic: known.pessimistic.factor().max(1.0),
+            optimistic: known.optimistic.factor().min(1.0),
+            arrivals_per_s: known.arrivals.slow(),
+            completions_per_s: known.completions.slow(),
+            refill_gap_ms: known.refill_gap.get().map(ms),
+            slack_ms: known.slack.get().map(ms),
+            lost_pct: 100.0 * known.lost(),
+            newest_first: route.is_newest_first(),
         }
     }
 }

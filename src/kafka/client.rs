@@ -172,6 +172,14 @@ pub fn producer_properties(settings: &KafkaSettings) -> Result<Properties, Clien
     Ok(properties)
 }
 
+/// The properties of a producer of many records that are in no hurry.
+pub fn bulk_properties(settings: &KafkaSettings) -> Result<Properties, ClientError> {
+    let mut properties = producer_properties(settings)?;
+    properties.insert("client.id".to_owned(), format!("{}-produce", settings.client_id));
+    properties.insert("linger.ms".to_owned(), "5".to_owned());
+    Ok(properties)
+}
+
 /// Whether a pass-through property is about reaching and trusting the brokers, so that the producer needs it too.
 fn is_shared(name: &str) -> bool {
     const PREFIXES: &[&str] = &[

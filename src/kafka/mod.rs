@@ -37,6 +37,8 @@ mod pauses;
 #[cfg(feature = "kafka")]
 mod producer;
 #[cfg(feature = "kafka")]
+mod sender;
+#[cfg(feature = "kafka")]
 mod source;
 #[cfg(feature = "kafka")]
 mod stash;
@@ -44,4 +46,10 @@ mod stash;
 mod thread;
 
 #[cfg(feature = "kafka")]
-pub use {client::ClientError, heartbeat::Heartbeat, producer::KafkaDeadLetters, source::KafkaSource};
+pub use {
+    client::ClientError,
+    heartbeat::Heartbeat,
+    producer::KafkaDeadLetters,
+    sender::{Draft, Sender, Sent},
+    source::KafkaSource,
+};

@@ -13,6 +13,7 @@ use tokio::{
 };
 
 use crate::{
+    control::learned::Learned,
     engine::{
         Effects, Engine,
         event::{Action, DeadLettered, Event, Settled},
@@ -20,8 +21,10 @@ use crate::{
         snapshot::Phase,
     },
     runtime::{
-        Callers, DeadLetterSink, NoCallers, Observer, Source, SourceEvent, Worker, clock::Clock, handle::Request,
+        Callers, DeadLetterSink, NoCallers, Observer, Source, SourceEvent, SourceNote, Worker, clock::Clock,
+        handle::Request, keeping::Keeping,
     },
+    time::UnixMillis,
 };
 
 /// Why the driver cannot go on. A restart replays what was not committed.
@@ -43,6 +46,7 @@ pub struct Driver<S, W, D, O, C = NoCallers> {
     observer: O,
     callers: C,
     requests: mpsc::Receiver<Request>,
+    keeping: Option<Keeping>,
     /// Bound: the concurrency limit.
     calls: JoinSet<Settled>,
     /// Bound: the dead-letter budget of a minute.
@@ -54,6 +58,9 @@ enum Arrival {
     Request(Request),
     Event(Event),
     Source(SourceEvent),
+    /// It is time to keep what was learnt, or it is known what came of that.
+    KeepNow,
+    Kept(Result<(), String>),
     Fatal(Fatal),
 }
 
@@ -78,6 +85,7 @@ impl<S, W, D, O> Driver<S, W, D, O> {
             observer,
             callers: NoCallers,
             requests,
+            keeping: None,
             calls: JoinSet::new(),
             produces: JoinSet::new(),
         }
@@ -85,12 +93,51 @@ impl<S, W, D, O> Driver<S, W, D, O> {
 
     /// The same with somebody who does.
     pub fn with_callers<C>(self, callers: C) -> Driver<S, W, D, O, C> {
-        let Self { engine, effects, clock, source, worker, letters, observer, requests, calls, produces, .. } = self;
-        Driver { engine, effects, clock, source, worker, letters, observer, callers, requests, calls, produces }
+        let Self { engine, effects, clock, source, worker, letters, observer, requests, keeping, .. } = self;
+        let (calls, produces) = (self.calls, self.produces);
+        Driver {
+            engine,
+            effects,
+            clock,
+            source,
+            worker,
+            letters,
+            observer,
+            callers,
+            requests,
+            keeping,
+            calls,
+            produces,
+        }
     }
 }
 
 impl<S: Source, W: Worker, D: DeadLetterSink, O: Observer, C: Callers> Driver<S, W, D, O, C> {
+    /// Begins with what an earlier run has learnt, before [`Driver::run`].
+    pub fn remember(&mut self, earlier: &Learned, keeping: &mut Keeping) {
+        keeping.begin_with(earlier);
+        let now = self.clock.now();
+        let note = match self.engine.recall(now, earlier) {
+            Ok(()) => SourceNote::Recalled {
+                routes: earlier.routes.len(),
+                concurrency: earlier.concurrency,
+                age: UnixMillis(earlier.saved_at_ms).until(now.wall),
+            },
+            Err(unfit) => SourceNote::NotRecalled { reason: unfit.code(), detail: unfit.to_string() },
+        };
+        self.observer.note(now, &note);
+    }
+
+    /// Hands what is learnt to `keeping` from now on.
+    pub fn keep_with(&mut self, keeping: Keeping) {
+        self.keeping = Some(keeping);
+    }
+
+    /// Something that only whoever put the driver together knows.
+    pub fn note(&mut self, note: &SourceNote) {
+        self.observer.note(self.clock.now(), note);
+    }
+
     /// Runs until the group is left.
     ///
     /// # Errors
@@ -102,10 +149,29 @@ impl<S: Source, W: Worker, D: DeadLetterSink, O: Observer, C: Callers> Driver<S,
                 Arrival::Event(event) => self.step(event),
                 Arrival::Source(event) => self.take(event)?,
                 Arrival::Request(request) => self.serve(request),
+                Arrival::KeepNow => self.keep(),
+                Arrival::Kept(outcome) => self.observer.note(self.clock.now(), &SourceNote::Kept(outcome)),
                 Arrival::Fatal(why) => return Err(why),
             }
         }
+        self.keep_last().await;
         Ok(())
+    }
+
+    fn keep(&mut self) {
+        let (now, Some(keeping)) = (self.clock.now(), &mut self.keeping) else { return };
+        if let Err(error) = keeping.hand_over(self.engine.learned(now)) {
+            self.observer.note(now, &SourceNote::Kept(Err(error)));
+        }
+    }
+
+    async fn keep_last(&mut self) {
+        let (now, Some(keeping)) = (self.clock.now(), &mut self.keeping) else { return };
+        match keeping.last(self.engine.learned(now)).await {
+            Ok(false) => {}
+            Ok(true) => self.observer.note(now, &SourceNote::Kept(Ok(()))),
+            Err(error) => self.observer.note(now, &SourceNote::Kept(Err(error))),
+        }
     }
 
     fn take(&mut self, event: SourceEvent) -> Result<(), Fatal> {
@@ -131,7 +197,13 @@ impl<S: Source, W: Worker, D: DeadLetterSink, O: Observer, C: Callers> Driver<S,
     }
 
     async fn next(&mut self) -> Arrival {
+        let keep = self.keeping.as_ref().map(Keeping::due);
+        // Looked at first, because a timer is the last to be heard; it comes twice a minute.
+        if keep.is_some_and(|due| due <= tokio::time::Instant::now()) {
+            return Arrival::KeepNow;
+        }
         let wake = self.engine.next_wake(self.clock.now()).map(|at| self.clock.at(at));
+        let wake = wake.into_iter().chain(keep).min();
         tokio::select! {
             biased;
             Some(request) = self.requests.recv() => Arrival::Request(request),
@@ -145,6 +217,7 @@ impl<S: Source, W: Worker, D: DeadLetterSink, O: Observer, C: Callers> Driver<S,
             },
             event = self.source.next() => Arrival::Source(event),
             event = self.callers.next() => Arrival::Source(event),
+            outcome = outcome(&mut self.keeping) => Arrival::Kept(outcome),
             () = sleep_until(wake) => Arrival::Event(Event::Wake),
         }
     }
@@ -182,6 +255,14 @@ impl<S: Source, W: Worker, D: DeadLetterSink, O: Observer, C: Callers> Driver<S,
 
     pub fn engine(&self) -> &Engine {
         &self.engine
+    }
+}
+
+/// What came of a write; for ever where nothing is kept.
+async fn outcome(keeping: &mut Option<Keeping>) -> Result<(), String> {
+    match keeping {
+        Some(keeping) => keeping.outcome().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -6,6 +6,7 @@
 pub mod clock;
 pub mod driver;
 pub mod handle;
+pub mod keeping;
 pub mod memory;
 
 use std::future::Future;
@@ -35,7 +36,7 @@ pub enum SourceEvent {
     Fatal(String),
 }
 
-/// What the source alone can know, for metrics and logs.
+/// What only the shell can know, for metrics and logs.
 #[derive(Debug, Clone)]
 pub enum SourceNote {
     /// Prefetched bytes thrown away by a pause, which the broker sends again (an estimate: prefetched records times
@@ -47,6 +48,12 @@ pub enum SourceNote {
     ClientError { code: String, text: String },
     /// A request over HTTP was no request for the worker; it was answered with this status.
     RequestRefused { status: u16 },
+    /// What an earlier run has learnt is taken up.
+    Recalled { routes: usize, concurrency: u32, age: std::time::Duration },
+    /// It is not: the code of the reason, and the reason.
+    NotRecalled { reason: &'static str, detail: String },
+    /// What this run has learnt was written, or could not be.
+    Kept(Result<(), String>),
 }
 
 /// Who does the inference.

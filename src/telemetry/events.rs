@@ -84,6 +84,14 @@ table! {
         "A record was finished without the worker and without a dead letter, as the policy says.";
     RecordPassedOver DEBUG "record_passed_over" ["topic", "partition", "offset"]
         "A record came again that an earlier assignment had finished, as its commit says: not delivered again.";
+    RecordHopeless INFO "record_hopeless" ["topic", "partition", "offset"]
+        "A record was given up before its deadline because no batch could finish it in time (`TTL_MODE=predictive`).";
+    ForetoldLate DEBUG "foretold_late" ["records", "in_time"]
+        "Records of one batch that would have been given up by `TTL_MODE=predictive` have come back.";
+    KnobMoved INFO "knob_moved" ["knob", "from", "to", "reason", "applied"]
+        "A threshold moved; not `applied` with `ADAPTIVE=shadow`.";
+    ModelChanged INFO "model_changed" ["model"]
+        "The worker reports another `x-model-version` (`model` is its hash): what was learnt about it is forgotten.";
     PartitionStopped ERROR "partition_stopped" ["topic", "partition", "offset", "reason"]
         "A record that cannot be delivered holds its partition (`POISON_POLICY=stop`): someone has to look.";
     RecordsAbandoned INFO "records_abandoned" ["records", "cause"]
@@ -110,6 +118,12 @@ table! {
     ClientError WARN "client_error" ["code", "detail"] "The Kafka client reports an error it deals with itself.";
     InvariantViolated ERROR "invariant_violated" ["invariant", "what"]
         "A promise of docs/ARCHITECTURE.md does not hold: a bug. The safer way was taken; please report it.";
+    StateRecalled INFO "state_recalled" ["routes", "concurrency", "age_ms"]
+        "What an earlier run kept in `STATE_DIR` is taken up; `concurrency` is the limit it stood at.";
+    StateIgnored WARN "state_ignored" ["reason", "detail"]
+        "It is not: `stale`, `foreign_worker`, `foreign_version`, `broken`, `unreadable`, `from_the_future`, `nonsense`, or `off`.";
+    StateNotKept WARN "state_not_kept" ["detail"]
+        "What was learnt could not be written to `STATE_DIR`; it is tried again.";
     EventsSuppressed INFO "events_suppressed" ["of"]
         "A second ended with events of the kind `of` left out and none after them to say so.";
 }

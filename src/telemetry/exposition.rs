@@ -9,7 +9,13 @@ use super::{
     metric::{Kind, Metric},
     names as n,
 };
-use crate::engine::{fact::GateStage, fact::PauseReason, snapshot::Snapshot};
+use crate::{
+    control::knobs::KnobName,
+    engine::{
+        fact::{GateStage, PauseReason},
+        snapshot::{RouteState, Snapshot},
+    },
+};
 
 /// What a scrape can know beside what was counted.
 #[derive(Debug, Clone, Copy)]
@@ -86,6 +92,8 @@ fn write_snapshot(page: &mut Page<'_>, s: &Snapshot) {
     page.head(&n::STARVATION);
     page.sample(&n::STARVATION, &["worker"], seconds(s.starvation.worker_ms));
     page.sample(&n::STARVATION, &["source"], seconds(s.starvation.source_ms));
+    page.single(&n::GATE_STARVATION, seconds(s.starvation.gate_ms));
+    write_control(page, s);
 
     page.single(&n::RETRY_RECORDS, f64::from(s.retry.records));
     page.single(&n::RETRY_BYTES, s.retry.bytes as f64);
@@ -108,6 +116,34 @@ fn write_snapshot(page: &mut Page<'_>, s: &Snapshot) {
         page.sample(&n::INVARIANT_BREACHES, &[sentinel.invariant], sentinel.breaches as f64);
     }
     write_partitions(page, s);
+}
+
+fn write_control(page: &mut Page<'_>, s: &Snapshot) {
+    let control = &s.control;
+    page.states(&n::ADAPTIVE_STATE, control.adaptive.name());
+    page.head(&n::KNOBS);
+    for knob in KnobName::ALL {
+        page.sample(&n::KNOBS, &[knob.name(), "in_force"], s.knobs.get(knob));
+        page.sample(&n::KNOBS, &[knob.name(), "wanted"], control.wanted.get(knob));
+    }
+    page.single(&n::CONTENDED, f64::from(u8::from(control.contended)));
+    page.single(&n::HOPELESS_KEPT, control.shed.capped as f64);
+    let known = || control.routes.iter().filter(|route| route.samples > 0);
+    if known().next().is_none() {
+        return;
+    }
+    let mut each = |metric: &Metric, value: fn(&RouteState) -> f64| {
+        page.head(metric);
+        known().for_each(|route| page.sample(metric, &[&route.topic], value(route)));
+    };
+    each(&n::BATCH_FIXED, |route| route.batch_fixed_ms / 1e3);
+    each(&n::BATCH_EACH, |route| route.batch_each_ms / 1e3);
+    each(&n::BATCH_SPREAD, |route| route.spread);
+    page.head(&n::BATCH_MARGIN);
+    for route in known() {
+        page.sample(&n::BATCH_MARGIN, &[&route.topic, "optimistic"], route.optimistic);
+        page.sample(&n::BATCH_MARGIN, &[&route.topic, "pessimistic"], route.pessimistic);
+    }
 }
 
 fn write_partitions(page: &mut Page<'_>, s: &Snapshot) {

@@ -48,6 +48,10 @@ pub struct Instruments {
     pub client_errors: Family<Counter>,
     pub violations: Counter,
     pub log_suppressed: Family<Counter>,
+    pub knob_moves: Family<Counter>,
+    pub model_changes: Counter,
+    pub foretold_late: Family<Counter>,
+    pub state_writes: Family<Counter>,
 }
 
 impl Instruments {
@@ -95,6 +99,10 @@ impl Instruments {
             client_errors: Family::new(recorder, &n::CLIENT_ERRORS),
             violations: single(recorder, &n::VIOLATIONS),
             log_suppressed: Family::new(recorder, &n::LOG_SUPPRESSED),
+            knob_moves: Family::new(recorder, &n::KNOB_MOVES),
+            model_changes: single(recorder, &n::MODEL_CHANGES),
+            state_writes: Family::new(recorder, &n::STATE_WRITES),
+            foretold_late: Family::new(recorder, &n::FORETOLD_LATE),
         }
     }
 }

@@ -44,6 +44,8 @@ pub enum Unit {
     State,
     /// Always 1; its labels are the information.
     Info,
+    /// In the unit of the knob that the label names.
+    Knob,
     /// Counters of things that happen; the name says which.
     Events,
 }
@@ -60,6 +62,7 @@ impl Unit {
             Self::Ratio => "_ratio",
             Self::State => "_state",
             Self::Info => "_info",
+            Self::Knob => "_knob",
             Self::Events => "",
         }
     }

@@ -7,7 +7,7 @@ use super::metric::{
     Kind::{Counter, Gauge, Histogram},
     Label, Metric,
     Origin::{Facts, Process, Snapshot},
-    Unit::{Batches, Bytes, Events, Info, Partitions, Ratio, Records, Seconds, State},
+    Unit::{Batches, Bytes, Events, Info, Knob, Partitions, Ratio, Records, Seconds, State},
 };
 
 const fn one_of(name: &'static str, values: &'static [&'static str]) -> Label {
@@ -40,6 +40,10 @@ const ANSWER: Label =
 const REQUEST_OUTCOME: Label =
     one_of("outcome", &["done", "rejected", "failed", "expired", "unavailable", "full", "draining", "gone"]);
 const INVARIANT: Label = one_of("invariant", &["I1", "I2", "I3", "I4", "I5", "I6", "I7", "I9"]);
+const KNOB: Label = one_of(
+    "knob",
+    &["concurrency", "batch_size", "linger_ms", "pause_threshold_pct", "resume_threshold_pct", "pause_hard_after_ms"],
+);
 const PARTITION: [Label; 2] = [any("topic"), any("partition")];
 
 macro_rules! table {
@@ -127,6 +131,36 @@ table! {
     STARVATION: Counter, Seconds, Snapshot, "sluicegate_starvation_seconds_total",
         [one_of("who", &["worker", "source"])],
         "Time the worker had room and nothing to do: worker = the log held records that had not reached it; source = the log was read to its end.";
+    GATE_STARVATION: Counter, Seconds, Snapshot, "sluicegate_gate_starvation_seconds_total", [],
+        "Of the time counted for the worker there, the part in which the gate was shut: the watermarks were too low.";
+
+    // What tunes itself.
+    ADAPTIVE_STATE: Gauge, State, Snapshot, "sluicegate_adaptive_state", [one_of("state", &["off", "shadow", "on"])],
+        "ADAPTIVE: whether thresholds are tuned.";
+    KNOBS: Gauge, Knob, Snapshot, "sluicegate_knob", [KNOB, one_of("of", &["in_force", "wanted"])],
+        "The thresholds: in force, and as control would have them. The two differ with ADAPTIVE=shadow only.";
+    KNOB_MOVES: Counter, Events, Facts, "sluicegate_knob_moves_total", [KNOB, any("reason")],
+        "Moves of thresholds by their reason; with ADAPTIVE=shadow those that were not made.";
+    CONTENDED: Gauge, State, Snapshot, "sluicegate_contended_state", [],
+        "1 when in the last minute the worker became slower without getting more from us.";
+    MODEL_CHANGES: Counter, Events, Facts, "sluicegate_model_changes_total", [],
+        "Times the worker reported another x-model-version, and what was learnt was forgotten.";
+    BATCH_FIXED: Gauge, Seconds, Snapshot, "sluicegate_batch_fixed_seconds", [any("topic")],
+        "What a batch should take whatever is in it (alpha of alpha + beta x records); absent before the first sample.";
+    BATCH_EACH: Gauge, Seconds, Snapshot, "sluicegate_batch_each_record_seconds", [any("topic")],
+        "What each ordinary record should add to that (beta).";
+    BATCH_MARGIN: Gauge, Ratio, Snapshot, "sluicegate_batch_time_margin_ratio",
+        [any("topic"), one_of("side", &["optimistic", "pessimistic"])],
+        "What to multiply it with for a time that 95 % of the batches exceed (optimistic), and one that 5 to 15 % do (pessimistic).";
+    BATCH_SPREAD: Gauge, Ratio, Snapshot, "sluicegate_batch_time_spread_ratio", [any("topic")],
+        "Typical relative error of the foretold time.";
+    FORETOLD_LATE: Counter, Records, Facts, "sluicegate_foretold_late_records_total",
+        [one_of("came", &["late", "in_time"])],
+        "Records that TTL_MODE=predictive would give up, and that were sent: all of them where nothing is given up early, one in a hundred where it is. in_time = foretold wrongly.";
+    STATE_WRITES: Counter, Events, Facts, "sluicegate_state_writes_total", [one_of("came", &["ok", "failed"])],
+        "Times what was learnt was to be written to STATE_DIR, by what came of it.";
+    HOPELESS_KEPT: Counter, Records, Snapshot, "sluicegate_hopeless_kept_records_total", [],
+        "Hopeless records that were not given up because half of what left the queue lately was.";
 
     // What becomes of records.
     COMPLETED: Counter, Records, Facts, "sluicegate_completed_records_total", [],
@@ -153,7 +187,7 @@ table! {
     DEAD_LETTER_BUDGET: Gauge, Records, Snapshot, "sluicegate_dead_letter_budget_records", [],
         "Dead letters the budget allows right now.";
     SKIPPED: Counter, Records, Facts, "sluicegate_skipped_records_total", [SKIP_REASON],
-        "Records finished without the worker and without a dead letter: as the policy says, or because an earlier assignment finished them (completed_before).";
+        "Records finished without the worker and without a dead letter, as the policy says; hopeless = given up before its deadline (TTL_MODE=predictive), completed_before = finished by an earlier assignment.";
     ABANDONED: Counter, Records, Facts, "sluicegate_abandoned_records_total", [ABANDON_CAUSE],
         "Records let go without a disposition; whoever owns the partition next gets them.";
     PARTITION_STOPS: Counter, Events, Facts, "sluicegate_partition_stops_total", [POISON_REASON],

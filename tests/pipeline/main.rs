@@ -6,6 +6,8 @@
 mod bounded;
 mod broken_worker;
 mod broker_gone;
+mod by_hand;
+mod control;
 mod expiry;
 mod handed_on;
 mod ingress;

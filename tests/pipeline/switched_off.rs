@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::{
+    sidecar::eventually,
     stage::{Stage, wall_ms},
     worker::Behaviour,
 };
@@ -40,6 +41,8 @@ fn without_manual_commits_a_second_member_takes_over_where_the_first_had_read() 
     stage.await_delivered(200, WITHIN);
     let second = stage.sidecar("second", &flags);
     stage.await_no_lag(WITHIN);
+    // It may all be over before the second is there, and one that is not cannot be asked to leave.
+    eventually("the second is there", WITHIN, || second.state());
     assert!(first.stop().0.success());
     assert!(second.stop().0.success());
     assert_eq!(stage.worker.books().duplicates(), 0, "at most once is what it promises");

@@ -47,6 +47,8 @@ type Replies = Box<dyn Fn(&[Entry]) -> Reply + Send>;
 /// How the worker behaves; replaceable while it runs.
 pub struct Behaviour {
     pub delay: Duration,
+    /// Added to the delay for each record of a batch.
+    pub each: Duration,
     pub reply: Replies,
 }
 
@@ -56,11 +58,16 @@ impl Behaviour {
     }
 
     pub fn after(delay: Duration) -> Self {
-        Self { delay, reply: Box::new(|_| Reply::Done) }
+        Self::curve(delay, Duration::ZERO)
+    }
+
+    /// A fixed time for a batch, and more for each of its records.
+    pub fn curve(delay: Duration, each: Duration) -> Self {
+        Self { delay, each, reply: Box::new(|_| Reply::Done) }
     }
 
     pub fn replying(reply: impl Fn(&[Entry]) -> Reply + Send + 'static) -> Self {
-        Self { delay: Duration::ZERO, reply: Box::new(reply) }
+        Self { reply: Box::new(reply), ..Self::instant() }
     }
 }
 
@@ -161,7 +168,8 @@ async fn work(inner: Arc<Inner>, body: Bytes) -> (StatusCode, String) {
     };
     let (delay, reply) = {
         let behaviour = inner.behaviour.lock().unwrap();
-        (behaviour.delay, (behaviour.reply)(&envelope.entries))
+        let each = behaviour.each * u32::try_from(envelope.entries.len()).unwrap();
+        (behaviour.delay + each, (behaviour.reply)(&envelope.entries))
     };
     arrive(&mut inner.books.lock().unwrap(), &envelope);
     if !delay.is_zero() {

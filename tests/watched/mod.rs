@@ -10,7 +10,7 @@ use std::{
 };
 
 use sluicegate::{
-    control::settings::ControlSettings,
+    control::settings::{Adaptive, ControlSettings},
     engine::{
         Effects, Engine,
         event::{Action, Answer, Assignment, Batch, Command, CommitOutcome, CommitResult, Event, Mark, Settled, Told},
@@ -35,6 +35,11 @@ pub fn settings() -> EngineSettings {
     }
 }
 
+/// The same with everything left to be tuned, and told or applied.
+pub fn tuned(adaptive: Adaptive) -> EngineSettings {
+    EngineSettings { control: ControlSettings { adaptive, ..ControlSettings::default() }, ..settings() }
+}
+
 /// An engine, an observer of its facts, and what it asked for.
 pub struct Run<O> {
     pub engine: Engine,
@@ -46,8 +51,12 @@ pub struct Run<O> {
 
 impl<O: Observer> Run<O> {
     pub fn new(observer: O) -> Self {
+        Self::with(settings(), observer)
+    }
+
+    pub fn with(settings: EngineSettings, observer: O) -> Self {
         let now = Now { mono: Instant::from_millis(1_000), wall: UnixMillis(1_700_000_000_000), jitter: u32::MAX };
-        Self { engine: Engine::new(settings()), observer, now, out: Vec::new(), commands: Vec::new() }
+        Self { engine: Engine::new(settings), observer, now, out: Vec::new(), commands: Vec::new() }
     }
 
     pub fn step(&mut self, event: Event) {

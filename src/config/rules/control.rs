@@ -1,9 +1,12 @@
 //! Bounds of what tunes itself, and modes that need one another.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use super::Review;
-use crate::config::{flag::Flag, table::*, value::Typed};
+use crate::{
+    config::{flag::Flag, table::*, value::Typed},
+    store,
+};
 
 pub(super) fn check(review: &mut Review<'_>) {
     bounds::<u64>(review, &QUEUE_WORKERS, &QUEUE_WORKERS_MIN, &QUEUE_WORKERS_MAX);
@@ -14,6 +17,16 @@ pub(super) fn check(review: &mut Review<'_>) {
     watermarks(review);
     batch_in_queue(review);
     modes(review);
+    state_dir(review);
+}
+
+/// Found wanting at the start it is a mistake; what goes wrong with it later is only told.
+fn state_dir(review: &mut Review<'_>) {
+    let Some(dir) = review.values.get::<PathBuf>(&STATE_DIR) else { return };
+    if let Err(what) = store::examine(&dir) {
+        let next = "make it a directory that this process may write to, or leave STATE_DIR unset to keep nothing";
+        review.report(&STATE_DIR, what, next);
+    }
 }
 
 /// MIN ≤ MAX, and a value set beside a bound lies within it.

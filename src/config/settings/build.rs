@@ -93,10 +93,11 @@ fn engine(values: &Values, pass_through: &PassThrough) -> Result<EngineSettings,
     })
 }
 
-fn kafka(values: &Values, pass_through: &PassThrough) -> Result<KafkaSettings, Absent> {
+/// Without topics or a group where none is given: to whom they matter they are required.
+pub(crate) fn kafka(values: &Values, pass_through: &PassThrough) -> Result<KafkaSettings, Absent> {
     let brokers: Vec<String> = values.need(&KAFKA_BROKERS)?;
     let mut topics: Vec<String> = Vec::new();
-    for topic in values.need::<Vec<String>>(&KAFKA_TOPICS)? {
+    for topic in values.get::<Vec<String>>(&KAFKA_TOPICS).unwrap_or_default() {
         if !topics.contains(&topic) {
             topics.push(topic);
         }
@@ -104,7 +105,7 @@ fn kafka(values: &Values, pass_through: &PassThrough) -> Result<KafkaSettings, A
     Ok(KafkaSettings {
         brokers: brokers.join(","),
         topics,
-        group_id: values.need(&KAFKA_GROUP_ID)?,
+        group_id: values.get(&KAFKA_GROUP_ID).unwrap_or_default(),
         group_instance_id: values.get(&KAFKA_GROUP_INSTANCE_ID),
         client_id: values.need(&KAFKA_CLIENT_ID)?,
         fetch_max_wait: values.need(&FETCH_MAX_WAIT_MS)?,

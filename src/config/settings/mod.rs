@@ -4,9 +4,9 @@ mod build;
 mod control;
 mod ingress;
 
-pub(crate) use build::build;
+pub(crate) use build::{build, kafka};
 
-use std::{path::PathBuf, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use crate::{
     admin::settings::AdminSettings, engine::settings::EngineSettings, ingress::settings::IngressSettings,
@@ -26,5 +26,13 @@ pub struct Settings {
     /// `STATE_DIR`: where what was learnt is kept.
     pub state_dir: Option<PathBuf>,
     /// Bound on the whole shutdown.
+    pub shutdown_timeout: Duration,
+}
+
+/// What it takes to visit a running sidecar.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct VisitSettings {
+    /// Its `ADMIN_ADDR`.
+    pub admin: SocketAddr,
     pub shutdown_timeout: Duration,
 }

@@ -26,6 +26,20 @@ fn a_value_with_a_bound_beside_it_is_where_tuning_starts() {
 }
 
 #[test]
+fn a_state_directory_that_cannot_be_used_is_named_with_its_origin() {
+    assert_eq!(settings(&[("STATE_DIR", "/tmp")]).state_dir, Some("/tmp".into()));
+    for (dir, what) in [
+        ("/tmp/no such place", "does not exist"),
+        ("/etc/passwd", "is not a directory"),
+        ("/proc/self", "cannot be written to: "),
+    ] {
+        let problem = problem(&[("STATE_DIR", dir)]);
+        assert!(problem.key == "STATE_DIR" && problem.what.starts_with(what), "{problem}");
+        assert_eq!(problem.given.as_deref(), Some(dir));
+    }
+}
+
+#[test]
 fn a_batch_is_never_tuned_beyond_what_the_queue_holds() {
     assert_eq!(control(&[("QUEUE_MAXSIZE", "40")]).batch_records, Range::new(1, 1, 40));
     let unbounded = control(&[("QUEUE_MAXSIZE", "40"), ("USE_BOUNDED_QUEUE", "false")]);

@@ -190,7 +190,7 @@ const OTHER: &[(&Flag, &str)] = &[
     (&PAUSE_THRESHOLD_PCT_MAX, "96"),
     (&RESUME_THRESHOLD_PCT_MIN, "11"),
     (&RESUME_THRESHOLD_PCT_MAX, "79"),
-    (&STATE_DIR, "/var/lib/sluicegate"),
+    (&STATE_DIR, "/tmp"),
     (&RETRY_MAX_ATTEMPTS, "6"),
     (&RETRY_BACKOFF_MIN, "101ms"),
     (&RETRY_BACKOFF_MAX, "31s"),
@@ -302,7 +302,7 @@ fn every_flag_reaches_its_setting() {
     };
     let kafka_queue_bytes = expected.queue_bytes_max;
     assert_eq!(settings.engine, expected);
-    assert_eq!(settings.state_dir.as_deref(), Some(std::path::Path::new("/var/lib/sluicegate")));
+    assert_eq!(settings.state_dir.as_deref(), Some(std::path::Path::new("/tmp")));
 
     let kafka = settings.kafka;
     assert_eq!((kafka.brokers.as_str(), kafka.topics), ("a:1,b:2", vec!["x".to_owned(), "y".to_owned()]));

@@ -6,6 +6,7 @@ mod defaults;
 mod docs;
 mod layers;
 mod near;
+mod parts;
 mod pass_through;
 mod rules;
 mod secrets;

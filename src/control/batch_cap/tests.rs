@@ -1,6 +1,7 @@
 use super::*;
 
 const TIMEOUT: Duration = Duration::from_secs(15);
+const WITHIN: Within = Within { max: 256, timeout: TIMEOUT, chooses: false, concurrency: 1 };
 
 /// Feeds full batches of a worker that takes `alpha + beta·b` seconds, and returns the cap after each.
 fn caps(alpha: f64, beta: f64, slack_s: Option<f64>, batches: u32) -> Vec<u32> {
@@ -15,7 +16,7 @@ fn caps(alpha: f64, beta: f64, slack_s: Option<f64>, batches: u32) -> Vec<u32> {
             now = now + Duration::from_secs_f64(alpha + beta * f64::from(cap));
             let sample = sample(sent_at, now, cap, Outcome::Answered);
             known.observe(&sample);
-            if let Some(wish) = policy.observe(&sample, cap, 256, TIMEOUT, &known) {
+            if let Some(wish) = policy.observe(&sample, cap, &WITHIN, &known) {
                 cap = wish.records;
             }
             cap
@@ -62,13 +63,13 @@ fn a_full_batch_that_times_out_halves_the_cap_and_the_size_is_left_alone() {
         now = now + Duration::from_millis(20);
         known.observe(&sample(sent_at, now, records, Outcome::Answered));
     }
-    let wish = policy.observe(&sample(now, now + TIMEOUT, 16, Outcome::TimedOut), 16, 256, TIMEOUT, &known);
+    let wish = policy.observe(&sample(now, now + TIMEOUT, 16, Outcome::TimedOut), 16, &WITHIN, &known);
     assert_eq!(wish, Some(Wish { records: 8, reason: Reason::TooLarge }));
     let mut cap = 8;
     for _ in 0..20 {
         let sent_at = now;
         now = now + Duration::from_millis(20);
-        let wish = policy.observe(&sample(sent_at, now, cap, Outcome::Answered), cap, 256, TIMEOUT, &known);
+        let wish = policy.observe(&sample(sent_at, now, cap, Outcome::Answered), cap, &WITHIN, &known);
         cap = wish.map_or(cap, |wish| wish.records);
     }
     assert_eq!(cap, 15);
@@ -81,6 +82,6 @@ fn a_batch_that_was_not_full_teaches_nothing_about_larger_ones() {
     for n in 0..20 {
         let sample = sample(Instant::from_millis(n * 100), Instant::from_millis(n * 100 + 20), 3, Outcome::Answered);
         known.observe(&sample);
-        assert_eq!(policy.observe(&sample, 8, 256, TIMEOUT, &known).filter(|wish| wish.records > 8), None);
+        assert_eq!(policy.observe(&sample, 8, &WITHIN, &known).filter(|wish| wish.records > 8), None);
     }
 }

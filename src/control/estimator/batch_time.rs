@@ -34,6 +34,8 @@ pub struct BatchTime {
     shape: Row,
     doubt: [Row; 3],
     log_scale: f64,
+    /// Its exponential, which is asked for far more often than it changes.
+    scale: f64,
     /// Smoothed error and smoothed size of the error, in logarithms.
     drift: f64,
     spread: f64,
@@ -47,6 +49,7 @@ impl Default for BatchTime {
             shape: [0.0; 3],
             doubt: [[0.0; 3]; 3],
             log_scale: 0.0,
+            scale: 1.0,
             drift: 0.0,
             spread: 0.1,
             bytes_per_record: 0.0,
@@ -78,9 +81,8 @@ impl BatchTime {
 
     /// What is worth keeping of it: the shape with its scale.
     pub fn learned(&self) -> LearnedRoute {
-        let scale = exp(self.log_scale);
         LearnedRoute {
-            shape: self.shape.map(|part| scale * part),
+            shape: self.shape.map(|part| self.scale * part),
             bytes_per_record: self.bytes_per_record,
             spread: self.spread,
             ..LearnedRoute::default()
@@ -106,7 +108,7 @@ impl BatchTime {
     }
 
     fn scaled(&self, features: &Row) -> f64 {
-        (exp(self.log_scale) * dot(&self.shape, features)).clamp(SECONDS_MIN, SECONDS_MAX)
+        (self.scale * dot(&self.shape, features)).clamp(SECONDS_MIN, SECONDS_MAX)
     }
 
     /// Learns one batch. Returns the error in logarithms, bounded: above zero is slower than foretold.
@@ -123,7 +125,7 @@ impl BatchTime {
         self.samples = self.samples.saturating_add(1);
         let features = self.features(records, bytes);
         let base = dot(&self.shape, &features).max(SECONDS_MIN);
-        let ratio = seconds / (exp(self.log_scale) * base);
+        let ratio = seconds / (self.scale * base);
         let error = ln(ratio.clamp(RATIO_MIN, RATIO_MAX + 2.0));
         if self.samples <= WARM_UP {
             self.learn_shape(&features, base, ratio.clamp(RATIO_MIN, RATIO_MAX));
@@ -216,6 +218,7 @@ impl BatchTime {
         // The shape takes over what has become usual: the product stays, the scale returns to one.
         let over = 0.02 * self.log_scale;
         self.log_scale -= over;
+        self.scale = exp(self.log_scale);
         let factor = exp(over);
         self.shape.iter_mut().for_each(|value| *value *= factor);
         self.doubt.iter_mut().flatten().for_each(|value| *value *= factor * factor);

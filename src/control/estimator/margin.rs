@@ -13,13 +13,15 @@ const STEP: f64 = 0.2;
 #[derive(Debug, Clone)]
 pub struct Margin {
     log: f64,
+    /// Its exponential, which is asked for far more often than it changes.
+    factor: f64,
     miss_share: f64,
 }
 
 impl Margin {
     /// A margin that `miss_share` of the batches exceed.
     pub fn new(miss_share: f64) -> Self {
-        Self { log: 0.0, miss_share: miss_share.clamp(0.001, 0.999) }
+        Self { log: 0.0, factor: 1.0, miss_share: miss_share.clamp(0.001, 0.999) }
     }
 
     /// Changes what is asked for; what has been learnt stays and moves on from there.
@@ -32,11 +34,12 @@ impl Margin {
         let missed = if error > self.log { 1.0 } else { 0.0 };
         let step = STEP * spread.clamp(0.001, 0.5);
         self.log = (self.log + step * (missed - self.miss_share)).clamp(-1.5, 1.5);
+        self.factor = exp(self.log);
     }
 
     /// What to multiply the foretold time with.
-    pub fn factor(&self) -> f64 {
-        exp(self.log)
+    pub const fn factor(&self) -> f64 {
+        self.factor
     }
 }
 

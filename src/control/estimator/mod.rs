@@ -27,8 +27,10 @@ use crate::{
 /// late batch costs the time of one that would have been in time.
 const MISS_RELAXED: f64 = 0.15;
 const MISS_OVERLOADED: f64 = 0.05;
+/// How much more than what arrives a worker should get done.
+const HEADROOM: f64 = 1.15;
 /// More lost than this share: overload.
-const LOST_OVERLOADED: f64 = 0.05;
+const LOST_OVERLOADED: f64 = 0.25;
 
 /// All estimators of one route.
 #[derive(Debug, Clone)]
@@ -145,12 +147,27 @@ impl Estimators {
 
     /// The largest batch of ordinary records, up to `max`, that most often stays within that time. At least one.
     pub fn records_within(&self, seconds: f64, max: u32) -> u32 {
-        let one = self.pessimistic_of(1);
-        let each = self.pessimistic_of(2) - one;
+        self.records_expected_within(seconds / self.pessimistic.factor().max(1.0), max)
+    }
+
+    /// The largest batch of ordinary records, up to `max`, that should take no longer. At least one.
+    pub fn records_expected_within(&self, seconds: f64, max: u32) -> u32 {
+        let one = self.batch_time.seconds_of(1);
+        let each = self.batch_time.seconds_of(2) - one;
         if one <= 0.0 || each <= 0.0 {
             return if one <= seconds { max.max(1) } else { 1 };
         }
         (1.0 + (seconds - one) / each).clamp(1.0, f64::from(max.max(1))) as u32
+    }
+
+    /// The smallest batch with which what arrives gets done, with so many at a time and a little to spare; as many as can
+    /// be when no size is enough.
+    pub fn records_to_keep_up(&self, concurrency: u32) -> u32 {
+        let per_s = HEADROOM * self.arrivals.slow() / f64::from(concurrency.max(1));
+        let one = self.batch_time.seconds_of(1);
+        let each = (self.batch_time.seconds_of(2) - one).max(0.0);
+        let (fixed, spare) = ((one - each).max(0.0), 1.0 - per_s * each);
+        if spare <= 0.0 { u32::MAX } else { (per_s * fixed / spare).ceil().max(1.0) as u32 }
     }
 
     /// The same for a batch of ordinary records.

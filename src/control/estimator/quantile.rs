@@ -5,6 +5,9 @@
 
 use crate::control::maths::{exp, ln};
 
+/// How far one value moves it at most, in logarithms.
+const STEP: f64 = 0.02;
+
 /// A quantile, in the unit of what is put in.
 #[derive(Debug, Clone)]
 pub struct Quantile {
@@ -31,7 +34,7 @@ impl Quantile {
             return;
         };
         // Large steps at first, so that a first value far off is left behind quickly.
-        let step = 0.05_f64.max(1.0 / f64::from(self.seen));
+        let step = STEP.max(1.0 / f64::from(self.seen));
         *log += if value > *log { step * self.share } else { -step * (1.0 - self.share) };
     }
 

@@ -24,8 +24,12 @@ impl Default for Ceiling {
 }
 
 impl Ceiling {
-    /// The worker pushed back with this many in flight.
+    /// The worker pushed back with this many in flight. One that refuses a single batch does so whatever the level.
     pub fn hit(&mut self, now: Instant, in_flight: u32) {
+        if in_flight <= 1 {
+            self.level = None;
+            return;
+        }
         let again = self.until != Instant::ZERO && now.since(self.until) < self.lasts;
         self.lasts = if again { (self.lasts * 2).min(LONGEST) } else { FIRST };
         let below = in_flight.saturating_sub(1).max(1);
@@ -55,8 +59,16 @@ mod tests {
         ceiling.hit(Instant::from_millis(12_000), 9);
         assert_eq!(ceiling.get(Instant::from_millis(31_999)), Some(8));
         assert_eq!(ceiling.get(Instant::from_millis(32_000)), None);
-        ceiling.hit(Instant::from_millis(100_000), 1);
+        ceiling.hit(Instant::from_millis(100_000), 2);
         assert_eq!(ceiling.get(Instant::from_millis(109_999)), Some(1));
         assert_eq!(ceiling.get(Instant::from_millis(110_000)), None);
+    }
+
+    #[test]
+    fn a_worker_that_refuses_a_single_batch_tells_nothing_about_the_level() {
+        let mut ceiling = Ceiling::default();
+        ceiling.hit(Instant::from_millis(1000), 9);
+        ceiling.hit(Instant::from_millis(2000), 1);
+        assert_eq!(ceiling.get(Instant::from_millis(2001)), None);
     }
 }

@@ -14,6 +14,7 @@
 //! - **Told**: a worker that says how many it takes is believed: the level goes there, and not above it. Measuring goes
 //!   on below it, because what it says need not be what it does.
 //! - **Push-back** (busy, timed out): halve at once, remember the level, slow start.
+//! - **Away**: half on return, and with the next step back to where it was.
 //!
 //! It does not move while the limit is not used, the worker is away, or the group rebalances.
 
@@ -84,6 +85,8 @@ pub struct Elasticity {
     cut_at: Option<Instant>,
     pushed_back_at: Option<u32>,
     was_away: bool,
+    /// Where it stood before the worker went away, until it is there again.
+    regain: Option<f64>,
 }
 
 impl Elasticity {
@@ -114,6 +117,7 @@ impl Elasticity {
             cut_at: None,
             pushed_back_at: None,
             was_away: false,
+            regain: None,
         }
     }
 
@@ -180,10 +184,19 @@ impl Elasticity {
 
     fn cut(&mut self, now: Instant, in_flight: u32) -> Reason {
         self.ceiling.hit(now, in_flight);
+        self.regain = None;
         self.centre = self.bounded(0.5 * f64::from(self.level.min(in_flight.max(1))));
         self.cut_at = Some(now);
         self.slow_start(now, self.centre);
         Reason::PushBack
+    }
+
+    /// The level from before an outage, once the worker has answered as many batches as it has been trusted with since.
+    fn regained(&mut self) -> Option<f64> {
+        let answered = self.phase.as_ref().map_or(0.0, Phase::samples);
+        let regain = self.regain.filter(|_| answered >= f64::from(self.level))?;
+        self.regain = None;
+        (regain > f64::from(self.level)).then_some(regain)
     }
 
     /// Whether the response time has left the one the hold began with.
@@ -221,6 +234,18 @@ impl Law for Elasticity {
         }
     }
 
+    fn rescale(&mut self, factor: f64) {
+        for seconds in [&mut self.response_s, &mut self.hold_s, &mut self.pair_s] {
+            *seconds *= factor;
+        }
+        if let Some(before) = &mut self.before {
+            before.mean_s *= factor;
+        }
+        if let Some(phase) = &mut self.phase {
+            phase.rescale(factor);
+        }
+    }
+
     fn told(&mut self, now: Instant, level: u32) {
         self.max = level.clamp(self.min, self.bound);
         self.centre = f64::from(self.max);
@@ -248,13 +273,24 @@ impl Elasticity {
             return Some(self.cut(now, at));
         }
         if std::mem::take(&mut self.was_away) {
+            // Gently, and then back to where it was: an outage says nothing about how much the worker takes.
+            let before = self.regain.map_or(self.centre, |regain| regain.max(self.centre));
             self.centre = self.bounded(0.5 * self.centre);
             self.slow_start(now, self.centre);
+            self.regain = Some(before);
             return Some(Reason::Recovery);
+        }
+        if condition == Condition::Rebalancing {
+            return None;
         }
         if condition != Condition::Open {
             self.phase = None;
             return None;
+        }
+        if let Some(regain) = self.regained() {
+            self.centre = self.bounded(regain);
+            self.slow_start(now, self.centre);
+            return Some(Reason::Recovery);
         }
         let Some(phase) = &mut self.phase else {
             // Back from a freeze, or the very first time: the same step again, measured afresh.

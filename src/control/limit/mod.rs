@@ -21,8 +21,10 @@ pub enum Condition {
     Open,
     /// Nothing waits: what is measured says nothing about a higher limit.
     Idle,
-    /// A rebalance, a drain, anything that disturbs the flow without telling about the worker.
+    /// What comes back now cannot be compared with what came before.
     Disturbed,
+    /// A rebalance or a drain. What is with the worker is measured on, and nothing moves.
+    Rebalancing,
     /// The worker is away or not ready.
     Away,
 }
@@ -32,9 +34,12 @@ pub trait Law: std::fmt::Debug + Send {
     /// Batches that may be in flight. At least one.
     fn limit(&self) -> u32;
 
-    /// A batch has settled. `cost` is what the batch-time model foretold for it in relation to a usual batch (1 when
-    /// all batches are alike), so that a change of batch size is not taken for one of the worker.
+    /// A batch has settled. `cost` is what the batch-time model foretold for it in relation to a batch of reference
+    /// (1 when all batches are alike), so that a change of batch size is not taken for one of the worker.
     fn observe(&mut self, sample: &BatchSample, cost: f64);
+
+    /// The batch of reference has changed: what a cost of one took, in seconds, is `factor` times of what it was.
+    fn rescale(&mut self, _factor: f64) {}
 
     /// The worker has said, for the first time or anew, how many batches it can have at once. A law that knows nothing to
     /// do with it leaves it at that.

@@ -83,6 +83,10 @@ impl Phase {
         }
     }
 
+    pub const fn samples(&self) -> f64 {
+        self.samples
+    }
+
     pub const fn level(&self) -> u32 {
         self.level
     }
@@ -97,6 +101,12 @@ impl Phase {
         self.samples += 1.0;
         self.sum += bounded;
         self.squares += bounded * bounded;
+    }
+
+    /// What costs are measured in has changed: every second so far was worth `factor` of those to come.
+    pub fn rescale(&mut self, factor: f64) {
+        self.sum *= factor;
+        self.squares *= factor * factor;
     }
 
     /// Within a tenth below the level: the sidecar really used what it was allowed.

@@ -38,12 +38,20 @@ impl Case {
         self.tune.batch_size.map_or(256, |[_, max]| max).min(self.tune.queue_maxsize.unwrap_or(u32::MAX))
     }
 
+    /// Seconds until the run ends: nothing arrives after `seconds`, and what has arrived may still be done in time.
+    pub fn ends_s(&self) -> f64 {
+        self.seconds + self.workload.life[1].min(LAST_S)
+    }
+
     /// Mean bytes of a record's value.
     pub fn mean_bytes(&self) -> f64 {
         let Workload { bytes: [least, most], large, large_times, .. } = self.workload;
         f64::from(least + most) / 2.0 * (1.0 + large * f64::from(large_times.saturating_sub(1)))
     }
 }
+
+/// The longest a run goes on for what arrived last, seconds.
+const LAST_S: f64 = 5.0;
 
 /// What arrives.
 #[derive(Debug, Clone, serde::Deserialize)]

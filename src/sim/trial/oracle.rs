@@ -8,7 +8,10 @@
 //! the largest matching of records and slots (Glover 1967). It knows the worker's mean and no noise, and a batch costs
 //! it no time; nobody reaches it, and a lucky run may pass the exact figure.
 
-use std::{cmp::Reverse, collections::BinaryHeap};
+use std::{
+    cmp::Reverse,
+    collections::{BinaryHeap, VecDeque},
+};
 
 use crate::{
     engine::settings::EngineSettings,
@@ -66,8 +69,8 @@ fn exact(case: &Case, arrivals: &[Arrival]) -> f64 {
     let batch_s = |at: f64, size: usize| alone[size] * worker::slowness(&case.worker, case.seconds, at);
     let gets_faster = !case.worker.steps.is_empty() || case.worker.swing > 0.0 || case.worker.drift < 1.0;
     let rows = most + 1;
-    // Row i mod rows: earliest finish of k records among the first i.
-    let mut finish: Vec<Vec<f64>> = vec![vec![0.0]; rows];
+    // Row i mod rows: the first i records.
+    let mut finish: Vec<Row> = vec![Row::start(); rows];
     for (i, &arrival) in at_s.iter().enumerate() {
         let place = (i + 1) % rows;
         let mut row = std::mem::take(&mut finish[place]);
@@ -77,7 +80,7 @@ fn exact(case: &Case, arrivals: &[Arrival]) -> f64 {
             if !gets_faster && arrival + batch_s(arrival, size) > must_s {
                 break;
             }
-            for (k, &before) in finish[(i + 1 - size) % rows].iter().enumerate() {
+            for (done, before) in finish[(i + 1 - size) % rows].since(arrival) {
                 let start = before.max(arrival);
                 if start > must_s {
                     // Later finishes start later still.
@@ -87,21 +90,61 @@ fn exact(case: &Case, arrivals: &[Arrival]) -> f64 {
                 if end > must_s {
                     if gets_faster { continue } else { break }
                 }
-                if k + size >= row.len() {
-                    row.resize(k + size + 1, f64::INFINITY);
-                }
-                row[k + size] = row[k + size].min(end);
+                row.offer(done + size, end);
             }
         }
+        row.forget(arrival);
         finish[place] = row;
     }
-    finish[at_s.len() % rows].iter().rposition(|end| end.is_finite()).unwrap_or(0) as f64
+    finish[at_s.len() % rows].most() as f64
+}
+
+/// The earliest moment at which each number of records can be done, seconds. Numbers below `from` are left out: more can
+/// be done by a moment that is past.
+#[derive(Clone, Default)]
+struct Row {
+    from: usize,
+    finish: VecDeque<f64>,
+}
+
+impl Row {
+    fn start() -> Self {
+        Self { from: 0, finish: VecDeque::from([0.0]) }
+    }
+
+    /// What may be built upon from a moment on: the most that can be done by then, and whatever finishes later.
+    fn since(&self, now_s: f64) -> impl Iterator<Item = (usize, f64)> {
+        let past = self.past(now_s);
+        self.finish.iter().enumerate().skip(past).map(|(index, finish)| (self.from + index, *finish))
+    }
+
+    fn offer(&mut self, done: usize, end: f64) {
+        let Some(index) = done.checked_sub(self.from) else { return };
+        if index >= self.finish.len() {
+            self.finish.resize(index + 1, f64::INFINITY);
+        }
+        self.finish[index] = self.finish[index].min(end);
+    }
+
+    fn forget(&mut self, now_s: f64) {
+        let past = self.past(now_s);
+        self.finish.drain(..past);
+        self.from += past;
+    }
+
+    fn past(&self, now_s: f64) -> usize {
+        self.finish.iter().rposition(|finish| *finish <= now_s).unwrap_or(0)
+    }
+
+    fn most(&self) -> usize {
+        self.finish.iter().rposition(|finish| finish.is_finite()).map_or(0, |index| self.from + index)
+    }
 }
 
 fn bound(case: &Case, arrivals: &[Arrival]) -> f64 {
     let mut waiting: BinaryHeap<Reverse<i64>> = BinaryHeap::new();
     let (mut next, mut budget, mut served) = (0, 0.0, 0_u64);
-    let slots = (case.seconds / SLOT_S).ceil() as u64;
+    let slots = (case.ends_s() / SLOT_S).ceil() as u64;
     for slot in 0..slots {
         let (from_s, to_s) = (slot as f64 * SLOT_S, (slot + 1) as f64 * SLOT_S);
         while let Some(arrival) = arrivals.get(next).filter(|arrival| (arrival.at.0 as f64) < to_s * 1e9) {

@@ -131,6 +131,13 @@ impl Seen {
         }
     }
 
+    /// So many partitions were paused in the client. How it settles in is no flapping.
+    pub fn hardened(&mut self, now: Instant, partitions: usize) {
+        if now >= Instant::from_millis(1000 * self.warm_up as u64) {
+            self.hard_pauses += partitions as u64;
+        }
+    }
+
     pub fn decided(&mut self, decision: &Decision) {
         *self.decisions.entry(decision.reason.code()).or_default() += 1;
     }
@@ -249,9 +256,9 @@ impl Seen {
         found.map_or(f64::INFINITY, |s| (s + 1) as f64)
     }
 
-    /// Hard pauses per partition and minute.
+    /// Hard pauses per partition and minute, after the warm-up.
     pub fn hard_pauses_a_minute(&self) -> f64 {
-        self.hard_pauses as f64 / f64::from(self.partitions) / (self.seconds.len() as f64 / 60.0)
+        self.hard_pauses as f64 / f64::from(self.partitions) / (self.judged().len() as f64 / 60.0)
     }
 
     pub fn refetched(&self) -> f64 {

@@ -191,7 +191,8 @@ pub fn servers(case: &WorkerCase, at: f64) -> u32 {
 /// Records a second at best, with batches of up to `batch_max` at the speed of a moment.
 pub fn capacity(case: &WorkerCase, seconds: f64, at: f64, batch_max: u32, bytes: f64) -> f64 {
     let rate = |b: u32| f64::from(b) / batch_s(case, b, (bytes * f64::from(b)) as u64);
-    let best = (1..=batch_max.max(1)).map(rate).fold(0.0, f64::max);
+    let fits = |b: &u32| *b == 1 || case.bytes_max.is_none_or(|max| bytes * f64::from(*b) <= max as f64);
+    let best = (1..=batch_max.max(1)).filter(fits).map(rate).fold(0.0, f64::max);
     let at_once = case.refuses_above.map_or(u32::MAX, |most| most).min(servers(case, at));
     // One engine: several batches inside share what there is.
     let engines = if case.internal { 1.0 / (case.beta * best).max(1e-9) } else { f64::from(at_once) };

@@ -70,14 +70,21 @@ impl Telemetry {
             }
             Fact::Stale { what } => to.stale.add(what, 1),
             Fact::Repaired { .. } => to.repairs.increment(1),
+            Fact::KnobMoved { decision, .. } => {
+                if let Some(counter) = to.knob_moves.with(&[decision.knob.name(), decision.reason.code()]) {
+                    counter.increment(1);
+                }
+            }
+            Fact::ForetoldLate { records, in_time } => {
+                to.foretold_late.add("in_time", u64::from(*in_time));
+                to.foretold_late.add("late", u64::from(records.saturating_sub(*in_time)));
+            }
+            Fact::ModelChanged { .. } => to.model_changes.increment(1),
             Fact::Violation { .. } => to.violations.increment(1),
             // Shown by the snapshot's gauges.
             Fact::WorkerBack { .. }
             | Fact::DeadLetterHeld { .. }
             | Fact::PartitionsMoved { .. }
-            | Fact::KnobMoved { .. }
-            | Fact::ForetoldLate { .. }
-            | Fact::ModelChanged
             | Fact::Drain { .. } => {}
         }
     }
@@ -103,6 +110,10 @@ impl Telemetry {
                 self.instruments.resume_first_record.record(first_record.as_secs_f64());
             }
             SourceNote::RequestRefused { status } => self.instruments.requests_refused.add(&status.to_string(), 1),
+            SourceNote::Recalled { .. } | SourceNote::NotRecalled { .. } => {}
+            SourceNote::Kept(outcome) => {
+                self.instruments.state_writes.add(if outcome.is_ok() { "ok" } else { "failed" }, 1);
+            }
             SourceNote::ClientError { code, .. } => self.instruments.client_errors.add(code, 1),
         }
     }

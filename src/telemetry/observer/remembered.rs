@@ -28,7 +28,9 @@ impl Telemetry {
                 (EventName::DeadLetterFailed, format!("{}: {error}", at(topic, *number, *offset)))
             }
             Fact::DeadLetterHeld { records } => (EventName::DeadLettersHeld, format!("{records} records held")),
-            Fact::Skipped { topic, number, offset, reason } if *reason != Reason::CompletedBefore => {
+            // As usual as an expired one, or finished long ago.
+            Fact::Skipped { reason: Reason::Hopeless | Reason::CompletedBefore, .. } => return None,
+            Fact::Skipped { topic, number, offset, reason } => {
                 (EventName::RecordSkipped, because(topic, *number, *offset, *reason))
             }
             Fact::PartitionStopped { topic, number, offset, reason } => {
@@ -72,8 +74,11 @@ impl Telemetry {
     }
 
     pub(super) fn remember_note(&mut self, now: Now, note: &SourceNote) {
-        if let SourceNote::ClientError { code, text } = note {
-            self.errors.remember(now.wall, EventName::ClientError, &format!("{code}: {text}"));
-        }
+        let (event, text) = match note {
+            SourceNote::ClientError { code, text } => (EventName::ClientError, format!("{code}: {text}")),
+            SourceNote::Kept(Err(error)) => (EventName::StateNotKept, error.clone()),
+            _ => return,
+        };
+        self.errors.remember(now.wall, event, &text);
     }
 }

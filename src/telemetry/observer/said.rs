@@ -63,6 +63,9 @@ impl Telemetry {
                 offsets = ?offsets.iter().map(|(_, offset)| offset).collect::<Vec<_>>()
             }),
             Fact::CommitAnswered { results, took } => self.say_commit(now, results, *took),
+            Fact::KnobMoved { .. } | Fact::ForetoldLate { .. } | Fact::ModelChanged { .. } => {
+                self.say_control(now, fact)
+            }
             _ => self.say_group(now, fact),
         }
     }
@@ -84,6 +87,11 @@ impl Telemetry {
             }
             Fact::Skipped { topic, number, offset, reason: Reason::CompletedBefore } => {
                 say!(self, now, RecordPassedOver, "finished before", {
+                    topic = &**topic, partition = number, offset
+                });
+            }
+            Fact::Skipped { topic, number, offset, reason: Reason::Hopeless } => {
+                say!(self, now, RecordHopeless, "no batch could finish it in time", {
                     topic = &**topic, partition = number, offset
                 });
             }
@@ -177,6 +185,26 @@ impl Telemetry {
             }
             Fact::WorkerBack { after } => {
                 say!(self, now, WorkerBack, "the worker takes work again", { after_ms = millis(*after) });
+            }
+            _ => {}
+        }
+    }
+
+    fn say_control(&mut self, now: Now, fact: &Fact) {
+        match fact {
+            Fact::KnobMoved { decision, applied } => {
+                say!(self, now, KnobMoved, "a threshold moved", {
+                    knob = decision.knob.name(), from = rounded(decision.from()), to = rounded(decision.to()),
+                    reason = decision.reason.code(), applied
+                });
+            }
+            Fact::ForetoldLate { records, in_time } => {
+                say!(self, now, ForetoldLate, "foretold to be late, and sent", { records, in_time });
+            }
+            Fact::ModelChanged { model } => {
+                say!(self, now, ModelChanged, "another model: what was learnt is forgotten", {
+                    model = format!("{model:016x}").as_str()
+                });
             }
             _ => {}
         }
@@ -286,6 +314,23 @@ impl Telemetry {
             }
             // Counted; whoever asked was told why.
             SourceNote::RequestRefused { .. } => {}
+            SourceNote::Recalled { routes, concurrency, age } => {
+                say!(self, now, StateRecalled, "begins with what was learnt before", {
+                    routes, concurrency, age_ms = millis(*age)
+                });
+            }
+            SourceNote::NotRecalled { reason, detail } => {
+                say!(self, now, StateIgnored, "what was learnt before is not used", {
+                    reason, detail = shorten(detail, DETAIL_MAX)
+                });
+            }
+            // Counted.
+            SourceNote::Kept(Ok(())) => {}
+            SourceNote::Kept(Err(error)) => {
+                say!(self, now, StateNotKept, "what was learnt could not be kept", {
+                    detail = shorten(error, DETAIL_MAX)
+                });
+            }
             SourceNote::ClientError { code, text } => {
                 say!(self, now, ClientError, "the client reports an error it deals with itself", {
                     code = code.as_str(), detail = shorten(text, DETAIL_MAX)

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::{
+    control::knobs::{self, Decision, KnobName},
     engine::{
         event::{Assignment, BatchId, CommitOutcome, CommitResult, Reason},
         fact::{DrainState, Gate, GateStage, Head, PauseReason, Stage},
@@ -101,6 +102,11 @@ fn gate(partitions: &[PartitionId]) -> Gate {
 fn expired(key: Option<&[u8]>) -> Fact {
     let record = Record::new(P[1], 1, 17, -1, Payload::new(key, Some(b"v")));
     Fact::Expired { record: Box::new(record), topic: topic(), stage: Stage::Batch, late_by: SECOND }
+}
+
+fn decision() -> Decision {
+    let (knob, reason) = (KnobName::PauseThresholdPct, knobs::Reason::Need);
+    Decision { at: Instant::ZERO, knob, from_steps: 800, to_steps: 755, reason }
 }
 
 fn answered(outcomes: &[CommitOutcome]) -> Fact {
@@ -266,6 +272,13 @@ fn every_fact_has_its_line_with_its_fields() {
             Fact::RequestDone { request: RequestId(7), outcome: "done", waited: SECOND / 2, took: SECOND },
             json!({"request": 7, "outcome": "done", "waited_ms": 500, "took_ms": 1000}),
         ),
+        (Fact::Skipped { topic: topic1(), number, offset, reason: Reason::Hopeless }, where_it_is.clone()),
+        (Fact::ForetoldLate { records: 5, in_time: 1 }, json!({"records": 5, "in_time": 1})),
+        (Fact::ModelChanged { model: 0xabc }, json!({"model": "0000000000000abc"})),
+        (
+            Fact::KnobMoved { decision: decision(), applied: false },
+            json!({"knob": "pause_threshold_pct", "from": 80, "to": 75.5, "reason": "need", "applied": false}),
+        ),
         (
             Fact::Violation { invariant: "I2", what: "past \"it\"".to_owned() },
             json!({"invariant": "I2", "what": "past \"it\""}),
@@ -278,7 +291,15 @@ fn every_fact_has_its_line_with_its_fields() {
         seen.insert(event.name());
     }
     // What the source notes, and what the limiter says, is told elsewhere.
-    let others = ["refetched", "reading_resumed", "client_error", "events_suppressed"];
+    let others = [
+        "refetched",
+        "reading_resumed",
+        "client_error",
+        "events_suppressed",
+        "state_recalled",
+        "state_ignored",
+        "state_not_kept",
+    ];
     let all: BTreeSet<&str> = EventName::ALL.iter().map(|event| event.name()).collect();
     assert_eq!(seen, all.into_iter().filter(|name| !others.contains(name)).collect());
 }
@@ -301,14 +322,47 @@ fn what_the_source_notes_is_told_and_remembered() {
         SourceNote::Refetch { bytes: 4096 },
         SourceNote::Resumed { first_record: SECOND },
         SourceNote::ClientError { code: "AllBrokersDown".to_owned(), text: "1/1 brokers are down".to_owned() },
+        SourceNote::Recalled { routes: 1, concurrency: 5, age: SECOND },
+        SourceNote::NotRecalled { reason: "stale", detail: "old".to_owned() },
+        SourceNote::Kept(Ok(())),
+        SourceNote::Kept(Err("disk full".to_owned())),
     ];
     notes.iter().for_each(|note| bench.telemetry.note(bench.now, note));
     let lines = bench.take();
     let names: Vec<_> = lines.iter().map(|line| line["event"].as_str().unwrap()).collect();
-    assert_eq!(names, ["refetched", "reading_resumed", "client_error"]);
+    let state = ["state_recalled", "state_ignored", "state_not_kept"];
+    assert_eq!(names, [["refetched", "reading_resumed", "client_error"], state].concat());
+    let recalled = (&lines[3]["routes"], &lines[3]["concurrency"], &lines[3]["age_ms"]);
+    assert_eq!(recalled, (&json!(1), &json!(5), &json!(1000)));
+    assert_eq!((&lines[4]["reason"], &lines[5]["detail"]), (&json!("stale"), &json!("disk full")));
+    assert_eq!(bench.readout.last_errors()[1].text, "disk full");
+    let written = bench.readout.counters();
+    assert!(written.contains(r#"sluicegate_state_writes_total{came="ok"} 1"#), "{written}");
+    assert!(written.contains(r#"sluicegate_state_writes_total{came="failed"} 1"#), "{written}");
     assert_eq!((&lines[0]["bytes"], &lines[1]["first_record_ms"]), (&json!(4096), &json!(1000)));
     assert_eq!(lines[2]["detail"], json!("1/1 brokers are down"));
     assert_eq!(bench.readout.last_errors()[0].text, "AllBrokersDown: 1/1 brokers are down");
+}
+
+#[test]
+fn a_storm_of_moves_is_a_hundred_lines_and_every_one_of_them_is_counted() {
+    let mut bench = Bench::new(LogLevel::Info);
+    for _ in 0..250 {
+        bench.telemetry.fact(bench.now, &Fact::KnobMoved { decision: decision(), applied: true });
+    }
+    assert_eq!(bench.take().len(), 100);
+    let series = r#"sluicegate_knob_moves_total{knob="pause_threshold_pct",reason="need"} 250"#;
+    assert!(bench.readout.counters().contains(series), "{}", bench.readout.counters());
+}
+
+#[test]
+fn what_is_given_up_early_is_no_error() {
+    let mut bench = Bench::new(LogLevel::Warn);
+    let given_up = Fact::Skipped { topic: topic(), number: 1, offset: 17, reason: Reason::Hopeless };
+    assert_eq!(bench.tell(&given_up), [] as [Value; 0]);
+    assert_eq!(bench.readout.last_errors(), []);
+    let counted = r#"sluicegate_skipped_records_total{reason="hopeless"} 1"#;
+    assert!(bench.readout.counters().contains(counted));
 }
 
 #[test]

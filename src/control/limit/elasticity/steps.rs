@@ -45,6 +45,7 @@ impl Elasticity {
         let queues =
             self.before.and_then(|before| Knee::between(&before, &found)).filter(|knee| knee.elasticity >= 0.5);
         if let Some(knee) = queues {
+            self.regain = None;
             self.centre = self.bounded(exp(knee.log + HEADROOM));
             self.rest_or_pair(now);
             return Reason::Knee;

@@ -42,6 +42,7 @@ enum Due {
         worked: Duration,
     },
     Event(Event),
+    Assign(Vec<PartitionId>),
     Wake(u64),
     Fault(usize),
     FaultOver(usize),
@@ -112,7 +113,7 @@ pub fn run(case: &Case, settings: EngineSettings, policies: Option<Policies>, se
 
 impl World<'_> {
     fn run(mut self) -> Seen {
-        let end = Instant((self.case.seconds * 1e9) as u64);
+        let end = instant(self.case.ends_s());
         let all: Vec<PartitionId> = (0..self.source.partitions.len() as u32).map(PartitionId).collect();
         self.assign(&all);
         for index in 0..self.case.faults.len() {
@@ -160,6 +161,7 @@ impl World<'_> {
             Due::GiveUp { number } => self.give_up(now, number),
             Due::Answer { settled, worked } => self.answer(now, settled, worked),
             Due::Event(event) => self.step(event),
+            Due::Assign(partitions) => self.assign(&partitions),
             Due::Wake(token) if token == self.wake.0 => {
                 self.wake.1 = None;
                 self.step(Event::Wake);
@@ -222,7 +224,7 @@ impl World<'_> {
                 self.finish_record(id, *offset, |seen| &mut seen.hopeless);
             }
             Fact::Paused(gate) if gate.stage == GateStage::Hard => {
-                self.seen.hard_pauses += gate.partitions.len() as u64
+                self.seen.hardened(now.mono, gate.partitions.len());
             }
             Fact::KnobMoved { decision, .. } => self.seen.decided(decision),
             Fact::Violation { invariant, what } => self.seen.violations.push(format!("{invariant}: {what}")),

@@ -60,7 +60,7 @@ impl World<'_> {
                     let partition = &mut self.source.partitions[id.index()];
                     (partition.assigned, partition.next) = (false, partition.committed);
                 }
-                self.due.at(now + REJOIN, Due::Event(Event::Assigned(self.assignments(&ids))));
+                self.due.at(now + REJOIN, Due::Assign(ids));
             }
             Command::Leave => {}
         }
@@ -79,6 +79,7 @@ impl World<'_> {
             (partition.assigned, partition.paused) = (true, false);
         }
         self.step(Event::Assigned(self.assignments(ids)));
+        self.want_poll(self.clock.now(0).mono);
     }
 
     pub(super) fn progress(&mut self, now: Instant) {

@@ -1,4 +1,4 @@
-//! The driver on paused time, between a scripted source, worker and dead-letter topic.
+//! Batches, drains, snapshots and fatal ends, between a scripted source, worker and dead-letter topic.
 
 use std::{
     cell::RefCell,

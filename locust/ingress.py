@@ -1,0 +1,43 @@
+"""Two hundred callers over HTTP beside a stream of records from Kafka, together within what the worker can take."""
+
+from locust import constant_throughput
+
+from shared.calling import Caller
+from shared.producing import KafkaUser
+from shared.scenario import CAPACITY, RECORDS_PER_USER, Band, Stages, judged
+
+WHY = """Callers and Kafka share batches: within capacity every caller gets its own answer, none is turned away, and the
+records do not wait either."""
+
+CALLERS = 200
+CALLS_PER_CALLER = 0.4  # a second
+
+
+class Callers(Caller):
+    fixed_count = CALLERS
+    wait_time = constant_throughput(CALLS_PER_CALLER)
+    stagger_s = 1 / CALLS_PER_CALLER
+
+
+class Records(KafkaUser):
+    pass
+
+
+class Steady(Stages):
+    stages = [(1.0, 0.25)]
+    beside = CALLERS
+
+
+def bands(run):
+    seconds, calling = run.options.seconds, run.environment.calling
+    statuses = calling.statuses()
+    return [
+        Band("requests", len(calling.asked), low=0.8 * CALLERS * CALLS_PER_CALLER * seconds),
+        Band("requests without a 200", len(calling.asked) - statuses[200], 0, 0),
+        Band("answers of somebody else's", calling.mixed_up, 0, 0),
+        Band("answered within, p95 ms", calling.p95_ms(0.3 * seconds, seconds), high=800),
+        Band("age p95 ms", run.age_ms(95, 0.3), high=800),
+    ]
+
+
+judged(__name__)

@@ -1,0 +1,97 @@
+"""Locust users that ask over HTTP, through the sidecar's ingress, and what they were answered.
+
+Each asks with a number of its own and looks for it in the answer: an answer of somebody else's is a failure.
+"""
+
+import itertools
+import json
+import random
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+
+import gevent
+from locust import FastHttpUser, events, task
+from locust.exception import StopUser
+
+from .pictures import picture
+
+_numbers = itertools.count(1)
+
+
+@dataclass
+class Asked:
+    """What became of a request; `at` is seconds since the start of the load."""
+
+    at: float
+    ms: float
+    status: int  # 0: no answer came
+
+
+@dataclass
+class Calling:
+    began: float = field(default_factory=time.monotonic)
+    asked: list[Asked] = field(default_factory=list)
+    mixed_up: int = 0  # answers that belong to another request
+    reasons: Counter = field(default_factory=Counter)  # of those without an answer
+
+    def add(self, ms: float, status: int) -> None:
+        self.asked.append(Asked(time.monotonic() - self.began, ms, status))
+
+    def between(self, begin: float, end: float) -> list[Asked]:
+        return [a for a in self.asked if begin <= a.at <= end]
+
+    def statuses(self) -> Counter:
+        return Counter(a.status for a in self.asked)
+
+    def p95_ms(self, begin: float, end: float) -> float:
+        good = sorted(a.ms for a in self.between(begin, end) if a.status == 200)
+        return good[int(len(good) * 0.95)] if good else float("inf")
+
+    def rate(self, begin: float, end: float) -> float:
+        return sum(1 for a in self.between(begin, end) if a.status == 200) / (end - begin)
+
+
+@events.init.add_listener
+def keep(environment, **_) -> None:
+    environment.calling = Calling()
+
+
+class Caller(FastHttpUser):
+    """`allowed` are the statuses that are no failure; `timeout_ms` goes along as the request's own. The first call comes
+    after up to `stagger_s`, so that callers who join together do not call together for ever."""
+
+    abstract = True
+    allowed = (200,)
+    timeout_ms: int | None = None
+    stagger_s = 0.0
+    connection_timeout = 10.0
+    network_timeout = 60.0
+
+    def __init__(self, environment) -> None:
+        self.host = environment.parsed_options.ingress
+        super().__init__(environment)
+
+    def on_start(self) -> None:
+        gevent.sleep(random.uniform(0, self.stagger_s))
+
+    @task(99)
+    def predict(self) -> None:
+        number, calling = next(_numbers), self.environment.calling
+        headers = {"content-type": "application/json"}
+        if self.timeout_ms is not None:
+            headers["x-request-timeout-ms"] = str(self.timeout_ms)
+        body = json.dumps({"n": number, "pixels": picture()})
+        began = time.monotonic()
+        with self.client.post("/predict", data=body, headers=headers, catch_response=True) as answer:
+            status = answer.status_code
+            calling.add((time.monotonic() - began) * 1000, status)
+            if status == 200 and answer.json().get("n") != number:
+                calling.mixed_up += 1
+                answer.failure("an answer of another request's")
+            elif status in self.allowed:
+                answer.success()
+            elif status == 0:
+                calling.reasons[str(answer.error)] += 1
+        if status == 503 and answer.headers.get("x-sluicegate-outcome") == "draining":
+            raise StopUser  # as a client would that knows of another instance
