@@ -82,6 +82,8 @@ table! {
         "The dead-letter budget is used up or the topic does not answer: records are held, nothing is lost, not ready.";
     RecordSkipped WARN "record_skipped" ["topic", "partition", "offset", "reason"]
         "A record was finished without the worker and without a dead letter, as the policy says.";
+    RecordPassedOver DEBUG "record_passed_over" ["topic", "partition", "offset"]
+        "A record came again that an earlier assignment had finished, as its commit says: not delivered again.";
     RecordHopeless INFO "record_hopeless" ["topic", "partition", "offset"]
         "A record was given up before its deadline because no batch could finish it in time (`TTL_MODE=predictive`).";
     ForetoldLate DEBUG "foretold_late" ["records", "in_time"]
@@ -90,8 +92,6 @@ table! {
         "A threshold moved; not `applied` with `ADAPTIVE=shadow`.";
     ModelChanged INFO "model_changed" ["model"]
         "The worker reports another `x-model-version` (`model` is its hash): what was learnt about it is forgotten.";
-    RecordPassedOver DEBUG "record_passed_over" ["topic", "partition", "offset"]
-        "A record came again that an earlier assignment had finished, as its commit says: not delivered again.";
     PartitionStopped ERROR "partition_stopped" ["topic", "partition", "offset", "reason"]
         "A record that cannot be delivered holds its partition (`POISON_POLICY=stop`): someone has to look.";
     RecordsAbandoned INFO "records_abandoned" ["records", "cause"]

@@ -39,11 +39,11 @@ const ANSWER: Label =
     one_of("answer", &["done", "each", "busy", "away", "failed", "refused", "too_large", "misconfigured"]);
 const REQUEST_OUTCOME: Label =
     one_of("outcome", &["done", "rejected", "failed", "expired", "unavailable", "full", "draining", "gone"]);
+const INVARIANT: Label = one_of("invariant", &["I1", "I2", "I3", "I4", "I5", "I6", "I7", "I9"]);
 const KNOB: Label = one_of(
     "knob",
     &["concurrency", "batch_size", "linger_ms", "pause_threshold_pct", "resume_threshold_pct", "pause_hard_after_ms"],
 );
-const INVARIANT: Label = one_of("invariant", &["I1", "I2", "I3", "I4", "I5", "I6", "I7", "I9"]);
 const PARTITION: [Label; 2] = [any("topic"), any("partition")];
 
 macro_rules! table {
@@ -187,7 +187,7 @@ table! {
     DEAD_LETTER_BUDGET: Gauge, Records, Snapshot, "sluicegate_dead_letter_budget_records", [],
         "Dead letters the budget allows right now.";
     SKIPPED: Counter, Records, Facts, "sluicegate_skipped_records_total", [SKIP_REASON],
-        "Records finished without the worker and without a dead letter: as the policy says, because an earlier assignment finished them (completed_before), or because no batch could finish them in time (hopeless, TTL_MODE=predictive).";
+        "Records finished without the worker and without a dead letter, as the policy says; hopeless = given up before its deadline (TTL_MODE=predictive), completed_before = finished by an earlier assignment.";
     ABANDONED: Counter, Records, Facts, "sluicegate_abandoned_records_total", [ABANDON_CAUSE],
         "Records let go without a disposition; whoever owns the partition next gets them.";
     PARTITION_STOPS: Counter, Events, Facts, "sluicegate_partition_stops_total", [POISON_REASON],

@@ -86,9 +86,9 @@ impl Source for Endless {
         match command {
             Command::Grant { records, .. } => self.credit += records,
             Command::Commit { id, offsets } => {
-                let applied = |Mark { partition, offset, .. }| CommitResult {
-                    partition,
-                    offset,
+                let applied = |mark: Mark| CommitResult {
+                    partition: mark.partition,
+                    offset: mark.offset,
                     outcome: CommitOutcome::Applied,
                 };
                 self.events.push_back(Event::Committed { id, results: offsets.into_iter().map(applied).collect() });

@@ -36,7 +36,7 @@ impl Mode {
     }
 }
 
-const PARTITIONS: u32 = 4;
+pub const PARTITIONS: u32 = 4;
 const CONCURRENCY: u32 = 4;
 const ALPHA: Duration = Duration::from_millis(5);
 const BETA: Duration = Duration::from_micros(100);

@@ -85,7 +85,7 @@ impl Completed {
 pub fn encode(frontier: i64, runs: impl Iterator<Item = (i64, i64)>, bytes_max: usize) -> String {
     // Four characters for three bytes.
     let room = bytes_max.min(TEXT_BYTES_MAX).saturating_sub(PREFIX.len()) / 4 * 3;
-    let mut bytes = Vec::with_capacity(64.min(room));
+    let mut bytes = Vec::with_capacity(512.min(room));
     put(&mut bytes, frontier);
     let (mut at, mut fits) = (frontier, 0);
     for (from, to) in runs {
@@ -97,7 +97,13 @@ pub fn encode(frontier: i64, runs: impl Iterator<Item = (i64, i64)>, bytes_max: 
         (at, fits) = (to, bytes.len());
     }
     bytes.truncate(fits);
-    if bytes.is_empty() { String::new() } else { format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes)) }
+    if bytes.is_empty() {
+        return String::new();
+    }
+    let mut text = String::with_capacity(PREFIX.len() + bytes.len().div_ceil(3) * 4);
+    text.push_str(PREFIX);
+    URL_SAFE_NO_PAD.encode_string(bytes, &mut text);
+    text
 }
 
 /// LEB128: seven bits a byte, the lowest first, the top bit says that more follow.

@@ -28,7 +28,7 @@ impl Telemetry {
                 (EventName::DeadLetterFailed, format!("{}: {error}", at(topic, *number, *offset)))
             }
             Fact::DeadLetterHeld { records } => (EventName::DeadLettersHeld, format!("{records} records held")),
-            // As usual as an expired one.
+            // As usual as an expired one, or finished long ago.
             Fact::Skipped { reason: Reason::Hopeless | Reason::CompletedBefore, .. } => return None,
             Fact::Skipped { topic, number, offset, reason } => {
                 (EventName::RecordSkipped, because(topic, *number, *offset, *reason))

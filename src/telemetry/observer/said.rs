@@ -85,13 +85,13 @@ impl Telemetry {
                     topic = self.names.get(*partition).0, partition = self.names.get(*partition).1, offset
                 });
             }
-            Fact::Skipped { topic, number, offset, reason: Reason::Hopeless } => {
-                say!(self, now, RecordHopeless, "no batch could finish it in time", {
+            Fact::Skipped { topic, number, offset, reason: Reason::CompletedBefore } => {
+                say!(self, now, RecordPassedOver, "finished before", {
                     topic = &**topic, partition = number, offset
                 });
             }
-            Fact::Skipped { topic, number, offset, reason: Reason::CompletedBefore } => {
-                say!(self, now, RecordPassedOver, "finished before", {
+            Fact::Skipped { topic, number, offset, reason: Reason::Hopeless } => {
+                say!(self, now, RecordHopeless, "no batch could finish it in time", {
                     topic = &**topic, partition = number, offset
                 });
             }
