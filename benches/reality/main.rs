@@ -12,7 +12,7 @@
 mod kafka;
 mod plot;
 mod run;
-#[path = "../../tests/pipeline/sidecar.rs"]
+#[path = "../../tests/support/sidecar.rs"]
 #[allow(dead_code, reason = "the tests use more of it")]
 mod sidecar;
 mod worker;
