@@ -42,7 +42,9 @@ pub fn late_answers(planted: &[(&str, &str)]) {
     let calls = AtomicU64::new(0);
     let slow = Duration::from_millis(1500);
     stage.worker.behave(Behaviour {
-        delay_of: Box::new(move |_| if calls.fetch_add(1, SeqCst) % 4 == 0 { slow } else { Duration::from_millis(20) }),
+        delay_of: Box::new(
+            move |_| if calls.fetch_add(1, SeqCst).is_multiple_of(4) { slow } else { Duration::from_millis(20) },
+        ),
         ..Behaviour::instant()
     });
     let flags = [("REVOKE_DRAIN_TIMEOUT", "0ms"), ("QUEUE_WORKERS", "8"), ("COMMIT_INTERVAL_MS", "50")];
