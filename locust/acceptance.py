@@ -63,7 +63,7 @@ def during(run):
     looked = len(run.watching.looks)
     run.watching.wait_until(lambda w: len(w.looks) > looked + 1, 10)
     run.lags.append(max(look.lag or 0 for look in run.watching.looks[-3:]))
-    run.watching.wait_until(lambda w: w.looks[-1].lag == 0 and w.looks[-1].depth == 0, 120)
+    run.watching.wait_until(lambda w: w.caught_up(w.looks[-1]), 120)
     run.lags.append(run.watching.looks[-1].lag)
     run.late_expired = run.expired() - before
     run.bursts_over = True

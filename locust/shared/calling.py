@@ -93,5 +93,6 @@ class Caller(FastHttpUser):
                 answer.success()
             elif status == 0:
                 calling.reasons[str(answer.error)] += 1
-        if status == 503 and answer.headers.get("x-sluicegate-outcome") == "draining":
-            raise StopUser  # as a client would that knows of another instance
+            closes = (answer.headers or {}).get("connection") == "close"
+        if closes:
+            raise StopUser  # the sidecar is on its way out: a client would turn to another instance

@@ -98,7 +98,7 @@ class Run:
             self.settled_s = time.monotonic() - began
             return
         looked = len(self.watching.looks)  # a look from after the last acknowledgement
-        caught_up = lambda w: len(w.looks) > looked + 1 and w.looks[-1].lag == 0 and w.looks[-1].depth == 0
+        caught_up = lambda w: len(w.looks) > looked + 1 and w.caught_up(w.looks[-1])
         if self.watching.wait_until(caught_up, self.options.settle):
             self.settled_s = time.monotonic() - began
 
