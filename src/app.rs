@@ -214,6 +214,8 @@ async fn work(
     source.join();
     context.poll.attach(move || heartbeat.age());
     readiness.advance(Phase::Joining);
+    #[cfg(feature = "planted")]
+    let (source, worker, letters) = crate::planted::plant(source, worker, letters)?;
     let driver = Driver::new(settings.engine, clock, source, worker, letters, observer, requests);
     let driver = with_memory(driver, settings.state_dir.as_deref(), &settings.worker)?;
     let Some((ingress, callers)) = ingress else {

@@ -17,6 +17,8 @@ pub mod engine;
 pub mod ingress;
 pub mod kafka;
 pub mod lifecycle;
+#[cfg(feature = "planted")]
+pub mod planted;
 #[cfg(feature = "kafka")]
 pub mod produce;
 pub mod record;

@@ -1,6 +1,8 @@
 //! A secret in every flag that takes one, and in every property that is one: nothing the real binary says, writes or
 //! answers has it in it.
 
+#![cfg(feature = "kafka")]
+
 use std::{
     io::{Read as _, Write as _},
     net::{SocketAddr, TcpListener, TcpStream},
@@ -90,7 +92,6 @@ fn no_command_says_a_secret_whether_the_rest_is_fit_for_use_or_not() {
 
 /// Against brokers and a worker that are not there: every failure path of the client says what it can.
 #[test]
-#[cfg(feature = "kafka")]
 fn no_log_line_and_no_page_says_a_secret_while_it_runs() {
     let dir = tempfile::tempdir().unwrap();
     let admin = free_addr();
@@ -126,12 +127,10 @@ fn no_log_line_and_no_page_says_a_secret_while_it_runs() {
     assert_hidden("standard output", read(&out).as_bytes());
 }
 
-#[cfg(feature = "kafka")]
 fn read(path: &Path) -> String {
     String::from_utf8_lossy(&std::fs::read(path).unwrap_or_default()).into_owned()
 }
 
-#[cfg(feature = "kafka")]
 fn get(addr: SocketAddr, path: &str) -> Vec<u8> {
     let mut answer = Vec::new();
     if let Ok(mut stream) = TcpStream::connect_timeout(&addr, Duration::from_secs(1)) {

@@ -12,8 +12,7 @@
 mod kafka;
 mod plot;
 mod run;
-#[path = "../../tests/pipeline/sidecar.rs"]
-#[allow(dead_code, reason = "the tests use more of it")]
+#[path = "../../tests/support/sidecar.rs"]
 mod sidecar;
 mod worker;
 

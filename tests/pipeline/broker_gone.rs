@@ -10,12 +10,12 @@ fn a_broker_killed_and_started_again_under_load_loses_nothing() {
     let sidecar = stage.sidecar("only", &[("QUEUE_WORKERS", "4")]);
     stage.fill(10_000);
     stage.await_delivered(2_000, Duration::from_secs(60));
-    stage.kill_broker();
+    stage.kafka().kill();
     eventually("what had been read is delivered", Duration::from_secs(30), || {
         (sidecar.state()?["queue"]["records"] == 0).then_some(())
     });
     assert_eq!(sidecar.get("/livez").unwrap().0, 200);
-    stage.start_broker();
+    stage.kafka().start_again();
     stage.await_delivered(10_000, Duration::from_secs(90));
     stage.await_no_lag(Duration::from_secs(60));
     assert_eq!(stage.missing(), Vec::<String>::new());
@@ -32,8 +32,8 @@ fn a_broker_killed_while_two_members_pause_at_every_turn_loses_nothing() {
     stage.await_delivered(500, Duration::from_secs(60));
     let second = stage.sidecar("second", &flags);
     stage.await_delivered(2_000, Duration::from_secs(60));
-    stage.kill_broker();
-    stage.start_broker();
+    stage.kafka().kill();
+    stage.kafka().start_again();
     let mut poll_age_max = 0;
     eventually("the rest is delivered", Duration::from_secs(90), || {
         for sidecar in [&first, &second] {
@@ -61,7 +61,7 @@ fn sigterm_with_the_brokers_gone_ends_within_the_budget_and_says_that_it_could_n
     let sidecar = stage.sidecar("only", &flags);
     stage.fill(500);
     stage.await_delivered(50, Duration::from_secs(60));
-    stage.kill_broker();
+    stage.kafka().kill();
     let (status, took) = sidecar.stop();
     assert_eq!(status.code(), Some(75), "what was delivered could not be committed");
     assert!(took < Duration::from_millis(8_500), "{took:?}");

@@ -97,7 +97,7 @@ fn sum(callers: Vec<JoinHandle<io::Result<BTreeMap<u16, u64>>>>) -> BTreeMap<u16
 #[test]
 fn two_hundred_callers_beside_a_backlog_are_answered_and_a_stop_resets_none_of_them() {
     // Two batches of at most 16 every 40 ms: some 800 records a second.
-    let behaviour = Behaviour { delay: Duration::from_millis(40), ..Behaviour::replying(own_number) };
+    let behaviour = Behaviour { delay_of: Box::new(|_| Duration::from_millis(40)), reply: Box::new(own_number) };
     let stage = Stage::new("ingress", 4, behaviour);
     let ingress = free_addr();
     let addr = ingress.to_string();

@@ -11,17 +11,27 @@ mod control;
 mod expiry;
 mod handed_on;
 mod ingress;
-mod killed;
 mod ordering;
-mod rebalanced;
-mod sidecar;
-mod stage;
 mod starting;
 mod stopped;
 mod switched_off;
 mod topics;
 mod values;
-mod worker;
 
 #[path = "../support/kafka/mod.rs"]
 mod kafka;
+
+#[path = "../support/broken_body.rs"]
+mod broken_body;
+#[path = "../support/fault_proxy.rs"]
+mod fault_proxy;
+#[path = "../support/judge/mod.rs"]
+mod judge;
+#[path = "../support/sidecar.rs"]
+mod sidecar;
+#[path = "../support/stage.rs"]
+mod stage;
+#[path = "../support/watcher.rs"]
+mod watcher;
+#[path = "../support/worker.rs"]
+mod worker;

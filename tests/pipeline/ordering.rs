@@ -35,7 +35,8 @@ fn with_ordering_by_key_a_retried_record_is_not_overtaken_by_its_own_key() {
         }
         Reply::Body(format!(r#"{{"statuses":[{}]}}"#, each.join(",")))
     };
-    let stage = Stage::new("by-key", 2, Behaviour { delay: Duration::from_millis(2), ..Behaviour::replying(reply) });
+    let stage =
+        Stage::new("by-key", 2, Behaviour { delay_of: Box::new(|_| Duration::from_millis(2)), reply: Box::new(reply) });
     for n in 0..RECORDS {
         let (key, value) = (format!("k{}", n % KEYS), format!(r#"{{"n":{n}}}"#));
         stage.writer.send((n % KEYS % 2) as i32, Some(key.as_bytes()), Some(value.as_bytes()), None);

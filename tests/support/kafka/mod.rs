@@ -5,6 +5,7 @@
 
 pub mod member;
 pub mod mock;
+pub mod node;
 pub mod real;
 
 use std::{
@@ -14,11 +15,11 @@ use std::{
 };
 
 use rdkafka::{
-    ClientConfig,
+    ClientConfig, ClientContext,
     consumer::{BaseConsumer, Consumer as _},
     error::{KafkaError, RDKafkaErrorCode},
-    message::{Headers as _, Message as _, OwnedHeaders},
-    producer::{BaseRecord, Producer as _, ThreadedProducer},
+    message::{BorrowedMessage, Headers as _, Message as _, OwnedHeaders},
+    producer::{BaseRecord, DeliveryResult, Producer as _, ProducerContext, ThreadedProducer},
     topic_partition_list::{Offset, TopicPartitionList},
 };
 use sluicegate::kafka::settings::KafkaSettings;
@@ -68,13 +69,37 @@ pub fn client(brokers: &str) -> ClientConfig {
 
 /// A producer and the topic it writes to.
 pub struct Writer {
-    producer: ThreadedProducer<rdkafka::producer::DefaultProducerContext>,
+    producer: ThreadedProducer<Acknowledged>,
     topic: String,
+}
+
+/// Hears of each record that the broker has acknowledged.
+pub struct Acknowledged(Box<dyn Fn(&BorrowedMessage<'_>) + Send + Sync>);
+
+impl ClientContext for Acknowledged {}
+
+impl ProducerContext for Acknowledged {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+        match result {
+            Ok(record) => (self.0)(record),
+            Err((error, _)) => panic!("produce: {error}"),
+        }
+    }
 }
 
 impl Writer {
     pub fn new(brokers: &str, topic: &str) -> Self {
-        let producer = client(brokers).set("linger.ms", "1").create().unwrap();
+        Self::telling(brokers, topic, |_| {})
+    }
+
+    /// Tells of each record that the broker has acknowledged.
+    pub fn telling(brokers: &str, topic: &str, tell: impl Fn(&BorrowedMessage<'_>) + Send + Sync + 'static) -> Self {
+        let mut config = client(brokers);
+        // A broker that dies is waited for, and what it may have written before is not written again.
+        config.set("linger.ms", "1").set("enable.idempotence", "true");
+        let producer = config.create_with_context(Acknowledged(Box::new(tell))).unwrap();
         Self { producer, topic: topic.to_owned() }
     }
 
@@ -110,19 +135,36 @@ impl Writer {
 
 /// What the group has committed, by partition number; `None` where it has committed nothing.
 pub fn committed(brokers: &str, group: &str, topic: &str, partitions: i32) -> Vec<Option<i64>> {
-    let consumer: BaseConsumer = client(brokers).set("group.id", group).create().unwrap();
-    let mut list = TopicPartitionList::new();
-    list.add_partition_range(topic, 0, partitions - 1);
+    let reader = GroupReader::new(brokers, group, topic, partitions);
     let deadline = Instant::now() + Duration::from_secs(20);
-    let found = loop {
-        match consumer.committed_offsets(list.clone(), Duration::from_secs(10)) {
-            Ok(found) => break found,
+    loop {
+        match reader.committed() {
+            Ok(found) => return found,
             // A broker that has just started makes its coordinator when it is first asked for.
             Err(error) => assert!(Instant::now() < deadline, "committed offsets: {error}"),
         }
-    };
-    let offset = |o: Offset| if let Offset::Offset(offset) = o { Some(offset) } else { None };
-    found.elements().iter().map(|element| offset(element.offset())).collect()
+    }
+}
+
+/// Asks the broker what a group has committed, again and again.
+pub struct GroupReader {
+    consumer: BaseConsumer,
+    list: TopicPartitionList,
+}
+
+impl GroupReader {
+    pub fn new(brokers: &str, group: &str, topic: &str, partitions: i32) -> Self {
+        let mut list = TopicPartitionList::new();
+        list.add_partition_range(topic, 0, partitions - 1);
+        Self { consumer: client(brokers).set("group.id", group).create().unwrap(), list }
+    }
+
+    /// By partition number; `None` where nothing is committed.
+    pub fn committed(&self) -> Result<Vec<Option<i64>>, KafkaError> {
+        let found = self.consumer.committed_offsets(self.list.clone(), Duration::from_secs(10))?;
+        let offset = |o: Offset| if let Offset::Offset(offset) = o { Some(offset) } else { None };
+        Ok(found.elements().iter().map(|element| offset(element.offset())).collect())
+    }
 }
 
 /// Low and high watermark.

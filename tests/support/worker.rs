@@ -1,5 +1,7 @@
 //! A real HTTP worker that keeps the books: which record it was sent how often, and which it answered with success.
-//! It stands outside the sidecar and is the judge of what was delivered.
+//! It stands outside the sidecar and is a witness of what was delivered.
+
+#![allow(dead_code, reason = "each test binary uses its part")]
 
 use std::{
     collections::BTreeMap,
@@ -8,9 +10,21 @@ use std::{
     time::{Duration, Instant},
 };
 
-use axum::{Router, body::Bytes, extract::State, http::StatusCode, response::IntoResponse, routing::post};
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    extract::State,
+    http::StatusCode,
+    response::IntoResponse,
+    routing::post,
+};
 use serde::Deserialize;
 use serde_json::value::RawValue;
+
+use crate::{
+    broken_body::Broken,
+    judge::{Happening, History},
+};
 
 /// One entry of a request, as far as a worker looks at it.
 #[derive(Debug, Deserialize)]
@@ -25,6 +39,18 @@ pub struct Entry<'a> {
     pub event: &'a RawValue,
 }
 
+impl Entry<'_> {
+    /// The number in its value, where there is one.
+    pub fn number(&self) -> Option<u64> {
+        number(self.event.get())
+    }
+}
+
+/// The number in a value of the tests' own, such as `{"n":7}` or `"0007"`.
+pub fn number(value: &str) -> Option<u64> {
+    value.trim_matches(|c: char| !c.is_ascii_digit()).parse().ok()
+}
+
 #[derive(Debug, Deserialize)]
 struct Envelope<'a> {
     topic: String,
@@ -33,22 +59,25 @@ struct Envelope<'a> {
 }
 
 /// What to answer.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub enum Reply {
     /// 200 with an empty body.
     Done,
     Status(u16),
     /// 200 with this body.
     Body(String),
+    /// 200 with a body that goes wrong. Nothing is done.
+    Broken(Broken),
+    /// No answer, for as long as it is waited for. Nothing is done.
+    Never,
 }
 
+type Delays = Box<dyn Fn(&[Entry]) -> Duration + Send>;
 type Replies = Box<dyn Fn(&[Entry]) -> Reply + Send>;
 
 /// How the worker behaves; replaceable while it runs.
 pub struct Behaviour {
-    pub delay: Duration,
-    /// Added to the delay for each record of a batch.
-    pub each: Duration,
+    pub delay_of: Delays,
     pub reply: Replies,
 }
 
@@ -63,7 +92,8 @@ impl Behaviour {
 
     /// A fixed time for a batch, and more for each of its records.
     pub fn curve(delay: Duration, each: Duration) -> Self {
-        Self { delay, each, reply: Box::new(|_| Reply::Done) }
+        let delay_of = move |entries: &[Entry]| delay + each * u32::try_from(entries.len()).unwrap_or(u32::MAX);
+        Self { delay_of: Box::new(delay_of), reply: Box::new(|_| Reply::Done) }
     }
 
     pub fn replying(reply: impl Fn(&[Entry]) -> Reply + Send + 'static) -> Self {
@@ -86,12 +116,18 @@ pub struct Books {
     /// Entries that arrived with their deadline already passed, by this machine's clock.
     pub arrived_late: u64,
     pub last_success: Option<Instant>,
+    /// Told of everything that happens to this topic.
+    witness: Option<(String, History)>,
 }
 
 impl Books {
     /// Distinct records answered with success.
     pub fn distinct(&self) -> usize {
         self.succeeded.values().map(BTreeMap::len).sum()
+    }
+
+    fn watched(&self, topic: &str) -> Option<&History> {
+        self.witness.as_ref().filter(|(watched, _)| watched == topic).map(|(_, history)| history)
     }
 
     /// Successes beyond the first of each record.
@@ -117,6 +153,11 @@ impl LedgerWorker {
         let inner = Arc::new(Inner { books: Mutex::default(), behaviour: Mutex::new(behaviour) });
         let addr = listen("127.0.0.1:0", Arc::clone(&inner));
         Self { inner, addr }
+    }
+
+    /// From now on writes into the history what happens to this topic.
+    pub fn watch(&self, topic: &str, history: &History) {
+        self.books().witness = Some((topic.to_owned(), history.clone()));
     }
 
     /// Takes requests at this address too, from now on.
@@ -161,32 +202,37 @@ async fn predict(State(inner): State<Arc<Inner>>, body: Bytes) -> impl IntoRespo
     tokio::spawn(work(inner, body)).await.unwrap()
 }
 
-async fn work(inner: Arc<Inner>, body: Bytes) -> (StatusCode, String) {
+async fn work(inner: Arc<Inner>, body: Bytes) -> (StatusCode, Body) {
     let envelope: Envelope = match serde_json::from_slice(&body) {
         Ok(envelope) => envelope,
-        Err(error) => return (StatusCode::IM_A_TEAPOT, error.to_string()),
+        Err(error) => return (StatusCode::IM_A_TEAPOT, error.to_string().into()),
     };
     let (delay, reply) = {
         let behaviour = inner.behaviour.lock().unwrap();
-        let each = behaviour.each * u32::try_from(envelope.entries.len()).unwrap();
-        (behaviour.delay + each, (behaviour.reply)(&envelope.entries))
+        ((behaviour.delay_of)(&envelope.entries), (behaviour.reply)(&envelope.entries))
     };
     arrive(&mut inner.books.lock().unwrap(), &envelope);
     if !delay.is_zero() {
         tokio::time::sleep(delay).await;
+    }
+    if matches!(reply, Reply::Never) {
+        inner.books.lock().unwrap().in_flight -= 1;
+        std::future::pending::<()>().await;
     }
     let mut books = inner.books.lock().unwrap();
     books.in_flight -= 1;
     match reply {
         Reply::Done => {
             succeed(&mut books, &envelope, |_| true);
-            (StatusCode::OK, String::new())
+            (StatusCode::OK, Body::empty())
         }
-        Reply::Status(code) => (StatusCode::from_u16(code).unwrap(), String::new()),
+        Reply::Status(code) => (StatusCode::from_u16(code).unwrap(), Body::empty()),
         Reply::Body(body) => {
             succeed(&mut books, &envelope, |id| body.contains(&format!("\"{id}\",\"status\":\"SUCCESS\"")));
-            (StatusCode::OK, body)
+            (StatusCode::OK, body.into())
         }
+        Reply::Broken(broken) => (StatusCode::OK, Body::new(broken)),
+        Reply::Never => unreachable!("seen to above"),
     }
 }
 
@@ -198,6 +244,12 @@ fn arrive(books: &mut Books, envelope: &Envelope) {
     books.in_flight += 1;
     books.in_flight_max = books.in_flight_max.max(books.in_flight);
     books.arrived_late += envelope.entries.iter().filter(|e| e.deadline_ms.is_some_and(|d| d < wall)).count() as u64;
+    let Some(history) = books.watched(&envelope.topic) else { return };
+    let sent = |entry: &Entry| {
+        let (place, number) = ((entry.partition, entry.offset), entry.number());
+        Happening::Sent { request: books.requests, place, number, at_ms: wall }
+    };
+    history.all().extend(envelope.entries.iter().map(sent));
 }
 
 fn succeed(books: &mut Books, envelope: &Envelope, says: impl Fn(&str) -> bool) {
@@ -205,5 +257,8 @@ fn succeed(books: &mut Books, envelope: &Envelope, says: impl Fn(&str) -> bool) 
     for entry in envelope.entries.iter().filter(|entry| says(&entry.entry_id)) {
         let partition = books.succeeded.entry((envelope.topic.clone(), entry.partition)).or_default();
         *partition.entry(entry.offset).or_default() += 1;
+        if let Some(history) = books.watched(&envelope.topic) {
+            history.add(Happening::Done { place: (entry.partition, entry.offset) });
+        }
     }
 }

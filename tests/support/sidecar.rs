@@ -1,5 +1,7 @@
 //! The real binary as a child process, set up by environment flags only, watched through its admin port.
 
+#![allow(dead_code, reason = "each test binary uses its part")]
+
 use std::{
     io::{Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},

@@ -1,0 +1,71 @@
+//! Three brokers: leaders and the group's coordinator move.
+
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+
+use crate::{
+    judge::Repeats,
+    kafka::client,
+    load::Load,
+    sidecar::{Sidecar, eventually},
+    stage::{Place, Stage},
+    worker::Behaviour,
+};
+
+const WITHIN: Duration = Duration::from_secs(90);
+
+/// Who leads the partition of the offsets topic that the group is kept in: `offsets.topic.num.partitions` is four, and
+/// the group's place is Java's hash of its name.
+fn coordinator(stage: &Stage) -> i32 {
+    let hash = stage.group.bytes().fold(0_i32, |hash, byte| hash.wrapping_mul(31).wrapping_add(i32::from(byte)));
+    leader(stage, "__consumer_offsets", (hash & i32::MAX) % 4)
+}
+
+fn leader(stage: &Stage, topic: &str, partition: i32) -> i32 {
+    let reader: BaseConsumer = client(&stage.brokers).create().unwrap();
+    eventually("the partition has a leader", WITHIN, || {
+        let metadata = reader.fetch_metadata(Some(topic), Duration::from_secs(5)).ok()?;
+        let partitions = metadata.topics().first()?.partitions();
+        partitions.iter().find(|p| p.id() == partition).map(|p| p.leader()).filter(|leader| *leader > 0)
+    })
+}
+
+#[test]
+fn the_coordinator_and_then_every_leader_killed_under_load_lose_nothing() {
+    let mut stage = Stage::at(Place::cluster(3), "cluster", 6, Behaviour::after(Duration::from_millis(20)));
+    // Longer than a cluster takes to notice that a node is gone and to find the group another coordinator.
+    let flags = [("QUEUE_WORKERS", "4"), ("COMMIT_INTERVAL_MS", "200"), ("KAFKA_CFG_SESSION_TIMEOUT_MS", "30000")];
+    let members = [stage.sidecar("first", &flags), stage.sidecar("second", &flags)];
+    let load = Load::start(&stage, 0, 2_000);
+    stage.watch_commits();
+    stage.await_delivered(2_000, WITHIN);
+    let start = Instant::now();
+    let mut dead = Vec::new();
+    for turn in ["the coordinator", "a leader", "the last of the three"] {
+        let victim = match turn {
+            "the coordinator" => coordinator(&stage),
+            "a leader" => (0..6).map(|n| leader(&stage, &stage.topic, n)).find(|node| !dead.contains(node)).unwrap(),
+            _ => (1..=3).find(|node| !dead.contains(node)).unwrap(),
+        };
+        dead.push(victim);
+        stage.kafka().kill_node(victim);
+        let delivered = stage.worker.books().distinct();
+        stage.await_delivered(delivered + 2_000, WITHIN);
+        let committed: i64 = stage.committed().iter().sum();
+        eventually("commits go on", WITHIN, || (stage.committed().iter().sum::<i64>() > committed).then_some(()));
+        stage.kafka().start_node(victim);
+        println!("{turn}, node {victim}, killed and back: {delivered} delivered before");
+    }
+    let records = load.stop();
+    stage.await_no_lag(WITHIN);
+    let verdict = stage.verdict(Repeats::AtMost(0));
+    verdict.holds();
+    assert_eq!((verdict.produced, verdict.done), (records, records));
+    println!(
+        "three nodes killed in turn ({:.0} s): 0 of {records} missing, {} duplicates",
+        start.elapsed().as_secs_f64(),
+        verdict.repeats
+    );
+    members.into_iter().for_each(|member: Sidecar| assert!(member.stop().0.success()));
+}

@@ -1,0 +1,147 @@
+//! Partitions that are taken away while something is unfinished.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::SeqCst},
+    },
+    time::Duration,
+};
+
+use crate::{
+    judge::Repeats,
+    load::Load,
+    sidecar::{Sidecar, eventually},
+    stage::Stage,
+    worker::{Behaviour, Entry, Reply},
+};
+
+const WITHIN: Duration = Duration::from_secs(30);
+const VISITS: u64 = 4;
+
+fn owned(member: &Sidecar) -> usize {
+    member.state().and_then(|state| Some(state["partitions"].as_array()?.len())).unwrap_or(0)
+}
+
+/// A guest comes, gets its share, and leaves again.
+fn visit(stage: &Stage, first: &Sidecar, flags: &[(&str, &str)], between: Duration) {
+    let all = stage.partitions as usize;
+    let guest = stage.sidecar("guest", flags);
+    eventually("the guest has its share", WITHIN, || (owned(&guest) > 0 && owned(first) < all).then_some(()));
+    std::thread::sleep(between);
+    assert!(guest.stop().0.success());
+    eventually("everything is back", WITHIN, || (owned(first) == all).then_some(()));
+}
+
+#[test]
+fn answers_that_come_after_the_partition_was_given_back_commit_nothing() {
+    late_answers(&[]);
+}
+
+/// How the worker answers while partitions go to a guest and come back.
+mod phase {
+    pub const QUICK: u64 = 0;
+    /// Every call takes long, and every other one fails.
+    pub const LATE: u64 = 1;
+    /// One call of four is quick.
+    pub const MIXED: u64 = 2;
+}
+
+/// Nothing in flight is waited for when a partition is revoked. The answers come when the partition has been somebody
+/// else's and is here again, and a failure lies before each success.
+pub fn late_answers(planted: &[(&str, &str)]) {
+    let (phase, calls) = (Arc::new(AtomicU64::new(phase::QUICK)), Arc::new(AtomicU64::new(0)));
+    let (its, counted) = (Arc::clone(&phase), Arc::clone(&calls));
+    let delay_of = move |_: &[Entry]| match (its.load(SeqCst), counted.load(SeqCst)) {
+        (phase::LATE, _) => Duration::from_secs(6),
+        (phase::MIXED, call) if call % 4 != 0 => Duration::from_secs(1),
+        _ => Duration::from_millis(20),
+    };
+    let its = Arc::clone(&phase);
+    let reply = move |_: &[Entry]| {
+        let fails = calls.fetch_add(1, SeqCst) % 2 == 0 && its.load(SeqCst) == phase::LATE;
+        if fails { Reply::Status(500) } else { Reply::Done }
+    };
+    let mut stage = Stage::new("late-answers", 4, Behaviour { delay_of: Box::new(delay_of), reply: Box::new(reply) });
+    let flags = [
+        ("REVOKE_DRAIN_TIMEOUT", "0ms"),
+        ("QUEUE_WORKERS", "8"),
+        ("BATCH_SIZE", "16"),
+        ("COMMIT_INTERVAL_MS", "50"),
+        ("RETRY_MAX_ATTEMPTS", "1000"),
+    ];
+    let flags = [&flags[..], planted].concat();
+    let hurried = [&flags[..], &[("INFERENCE_TIMEOUT", "1s"), ("SHUTDOWN_TIMEOUT", "1s")]].concat();
+    let first = stage.sidecar("first", &flags);
+    let load = Load::start(&stage, 0, 4_000);
+    stage.watch_commits();
+    stage.await_delivered(1_000, WITHIN);
+    for _ in 0..2 {
+        phase.store(phase::LATE, SeqCst);
+        eventually("every slot is taken", WITHIN, || (stage.worker.books().in_flight >= 8).then_some(()));
+        let guest = stage.sidecar("guest", &hurried);
+        eventually("the guest has its share", WITHIN, || (owned(&guest) > 0 && owned(&first) < 4).then_some(()));
+        phase.store(phase::MIXED, SeqCst);
+        // It may go without having committed: its calls take longer than it has.
+        guest.stop();
+        eventually("everything is back", WITHIN, || (owned(&first) == 4).then_some(()));
+        let delivered = stage.worker.books().distinct();
+        stage.await_delivered(delivered + 500, WITHIN);
+    }
+    phase.store(phase::QUICK, SeqCst);
+    let records = load.stop();
+    stage.await_no_lag(WITHIN);
+    let stale = first.metric(r#"sluicegate_stale_answers_total{what="batch"}"#).unwrap_or(0.0);
+    // What was in flight at a revoke, and what was done behind it, comes again.
+    let verdict = stage.verdict(Repeats::AtMost(u64::MAX));
+    verdict.holds();
+    assert_eq!((verdict.produced, verdict.done), (records, records));
+    println!("late answers: 0 of {records} missing, {} duplicates, {stale} answers ignored", verdict.repeats);
+    assert!(first.stop().0.success());
+}
+
+#[test]
+fn records_that_wait_to_be_tried_again_survive_a_revoke() {
+    retries(&[]);
+}
+
+/// A worker that fails every fifth call and says RETRY to records, so that there is always something that waits to be
+/// tried again, while members come and go.
+pub fn retries(planted: &[(&str, &str)]) {
+    let calls = AtomicU64::new(0);
+    let reply = move |entries: &[Entry]| {
+        let call = calls.fetch_add(1, SeqCst);
+        if call % 5 == 3 {
+            return Reply::Status(500);
+        }
+        let status = |entry: &Entry| if entry.offset % 50 == 7 && entry.attempt <= 2 { "RETRY" } else { "SUCCESS" };
+        let each = entries.iter().map(|e| format!(r#"{{"entryId":"{}","status":"{}"}}"#, e.entry_id, status(e)));
+        Reply::Body(format!(r#"{{"statuses":[{}]}}"#, each.collect::<Vec<_>>().join(",")))
+    };
+    let mut stage = Stage::new(
+        "retries",
+        4,
+        Behaviour { delay_of: Box::new(|_| Duration::from_millis(10)), reply: Box::new(reply) },
+    );
+    // So that each revoke has a frontier to commit.
+    let flags = [("RETRY_BACKOFF_MIN", "300ms"), ("RETRY_MAX_ATTEMPTS", "1000"), ("COMMIT_INTERVAL_MS", "5000")];
+    let flags = [&flags[..], planted].concat();
+    let first = stage.sidecar("first", &flags);
+    let load = Load::start(&stage, 0, 2_000);
+    stage.watch_commits();
+    stage.await_delivered(500, WITHIN);
+    for _ in 0..VISITS {
+        visit(&stage, &first, &flags, Duration::from_millis(300));
+    }
+    let records = load.stop();
+    stage.await_no_lag(WITHIN);
+    // What was done behind a record that waited comes again, with whoever gets the partition.
+    let verdict = stage.verdict(Repeats::AtMost(u64::MAX));
+    verdict.holds();
+    assert_eq!((verdict.produced, verdict.done), (records, records));
+    println!(
+        "{VISITS} visits while records wait to be tried again: 0 of {records} missing, {} duplicates",
+        verdict.repeats
+    );
+    assert!(first.stop().0.success());
+}

@@ -1,0 +1,108 @@
+//! Workers that crash, hang, drip, flood and break off.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::SeqCst},
+        mpsc,
+    },
+    time::Duration,
+};
+
+use crate::{
+    broken_body::Broken,
+    fault_proxy::{FaultProxy, Weather},
+    judge::{Happening, Repeats},
+    kafka::read_all,
+    load::Load,
+    stage::Stage,
+    worker::{Behaviour, Entry, Reply},
+};
+
+const WITHIN: Duration = Duration::from_secs(60);
+
+/// How a third of the answers go wrong.
+type Mood = fn() -> Reply;
+
+const MOODS: [(&str, Mood); 5] = [
+    ("hangs", || Reply::Never),
+    ("drips", || Reply::Broken(Broken::drip())),
+    ("never ends", || Reply::Broken(Broken::Endless)),
+    ("breaks off", || Reply::Broken(Broken::Cut { begun: false })),
+    ("talks nonsense", || Reply::Body("<html>OK</html>".to_owned())),
+];
+
+#[test]
+fn a_worker_that_hangs_drips_floods_breaks_off_and_talks_nonsense_loses_nothing_and_repeats_nothing() {
+    let mut stage = Stage::new("moods", 4, Behaviour::after(Duration::from_millis(5)));
+    let flags = [("INFERENCE_TIMEOUT", "1s"), ("RETRY_MAX_ATTEMPTS", "1000"), ("RETRY_BACKOFF_MAX", "500ms")];
+    let sidecar = stage.sidecar("only", &flags);
+    let load = Load::start(&stage, 0, 1_000);
+    stage.watch_commits();
+    stage.await_delivered(1_000, WITHIN);
+    for (what, mood) in MOODS {
+        let calls = AtomicU64::new(0);
+        let reply = move |_: &[Entry]| if calls.fetch_add(1, SeqCst) % 3 == 1 { mood() } else { Reply::Done };
+        stage.worker.behave(Behaviour::replying(reply));
+        let requests = stage.worker.books().requests;
+        let delivered = stage.worker.books().distinct();
+        stage.await_delivered(delivered + 1_000, WITHIN);
+        println!("a worker that {what}: 1000 delivered in {} calls", stage.worker.books().requests - requests);
+    }
+    stage.worker.behave(Behaviour::instant());
+    let records = load.stop();
+    stage.await_no_lag(WITHIN);
+    let verdict = stage.verdict(Repeats::AtMost(0));
+    verdict.holds();
+    assert_eq!((verdict.produced, verdict.done), (records, records));
+    assert_eq!(sidecar.metric("sluicegate_invariant_violations_total"), Some(0.0));
+    println!("a worker of five bad moods: {records} records, 0 missing, 0 done twice");
+    assert!(sidecar.stop().0.success());
+}
+
+#[test]
+fn a_worker_that_one_record_kills_again_and_again_is_rid_of_it_and_of_nothing_else() {
+    const DEADLY: u64 = 700;
+    let (crash, crashes) = mpsc::channel();
+    let deaths = Arc::new(AtomicU64::new(0));
+    let (counted, proxy) = (Arc::clone(&deaths), FaultProxy::start());
+    let reply = move |entries: &[Entry]| {
+        if entries.iter().any(|entry| entry.number() == Some(DEADLY)) {
+            crash.send(()).unwrap();
+            return Reply::Never;
+        }
+        Reply::Done
+    };
+    let mut stage = Stage::new("deadly", 4, Behaviour::replying(reply));
+    let dead = stage.dead_letters();
+    proxy.towards(stage.worker.addr.port());
+    let url = format!("http://{}/predict", proxy.addr);
+    std::thread::spawn(move || {
+        // Down for half a second, as after an OOM kill; all its connections die with it.
+        while crashes.recv().is_ok() {
+            counted.fetch_add(1, SeqCst);
+            proxy.weather(Weather::Refused);
+            proxy.reset();
+            std::thread::sleep(Duration::from_millis(500));
+            proxy.weather(Weather::Clear);
+        }
+    });
+    let flags = [("WORKER_URL", url.as_str()), ("DLQ_TOPIC", &dead), ("BATCH_SIZE", "16"), ("RETRY_MAX_ATTEMPTS", "3")];
+    let sidecar = stage.sidecar("only", &flags);
+    stage.fill(2_000);
+    stage.watch_commits();
+    stage.await_no_lag(WITHIN);
+    assert_eq!(read_all(&stage.brokers, &dead).len(), 1);
+    let place = ((DEADLY % 4) as i32, (DEADLY / 4) as i64);
+    stage.history.add(Happening::Lettered { place });
+    // Calls of others died with the worker too, some of them with the work done.
+    let verdict = stage.verdict(Repeats::AtMost(deaths.load(SeqCst) * 32));
+    verdict.holds();
+    assert_eq!((verdict.produced, verdict.done), (2_000, 1_999));
+    println!(
+        "a record that kills its worker: {} deaths, 1 dead letter, 1999 delivered, {} of them twice",
+        deaths.load(SeqCst),
+        verdict.repeats
+    );
+    assert!(sidecar.stop().0.success());
+}

@@ -1,0 +1,290 @@
+//! What every story needs: a broker, a topic, a worker, and the means to ask them at the end.
+
+#![allow(dead_code, reason = "each test binary uses its part")]
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use rdkafka::{
+    error::KafkaError,
+    message::{BorrowedMessage, Header, Headers as _, Message as _, OwnedHeaders},
+};
+
+use crate::{
+    fault_proxy::FaultProxy,
+    judge::{Happening, History, Repeats, Rules, Verdict},
+    kafka::{GroupReader, Writer, committed, real::RealKafka, unique, watermarks},
+    sidecar::{Sidecar, eventually},
+    watcher::Watcher,
+    worker::{Behaviour, LedgerWorker, number},
+};
+
+/// Stories run one at a time: they measure, and the machine is small.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+pub struct Stage {
+    kafka: Broker,
+    pub brokers: String,
+    /// What the sidecar is told.
+    bootstrap: String,
+    pub topic: String,
+    pub group: String,
+    pub partitions: i32,
+    pub worker: LedgerWorker,
+    pub writer: Arc<Writer>,
+    /// What happened to the topic, for the judge.
+    pub history: History,
+    watcher: Watcher,
+    _turn: MutexGuard<'static, ()>,
+}
+
+enum Broker {
+    Shared,
+    Own(RealKafka),
+}
+
+/// Where the stage is set.
+pub struct Place {
+    broker: Broker,
+    /// What the sidecar is told to connect to, where that is not the broker itself.
+    through: Option<SocketAddr>,
+    turn: MutexGuard<'static, ()>,
+}
+
+impl Place {
+    fn on(broker: impl FnOnce() -> Broker) -> Self {
+        let turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+        Self { broker: broker(), through: None, turn }
+    }
+
+    /// The broker of this test binary.
+    pub fn shared() -> Self {
+        Self::on(|| Broker::Shared)
+    }
+
+    /// A broker that can be killed.
+    pub fn own() -> Self {
+        Self::on(|| Broker::Own(RealKafka::start_own()))
+    }
+
+    /// Several nodes that can be killed, each with every partition.
+    pub fn cluster(nodes: usize) -> Self {
+        Self::on(|| Broker::Own(RealKafka::start_cluster(nodes)))
+    }
+
+    /// A broker that the sidecar reaches only through the proxy.
+    pub fn behind(proxy: &FaultProxy) -> Self {
+        let place = Self::on(|| Broker::Own(RealKafka::start_behind(proxy.addr.port())));
+        proxy.towards(place.broker.get().behind_proxy);
+        Self { through: Some(proxy.addr), ..place }
+    }
+}
+
+impl Broker {
+    fn get(&self) -> &RealKafka {
+        match self {
+            Self::Shared => RealKafka::shared(),
+            Self::Own(kafka) => kafka,
+        }
+    }
+}
+
+impl Stage {
+    pub fn new(name: &str, partitions: i32, behaviour: Behaviour) -> Self {
+        Self::at(Place::shared(), name, partitions, behaviour)
+    }
+
+    /// With a broker that can be killed.
+    pub fn with_broker_of_its_own(name: &str, partitions: i32, behaviour: Behaviour) -> Self {
+        Self::at(Place::own(), name, partitions, behaviour)
+    }
+
+    pub fn at(place: Place, name: &str, partitions: i32, behaviour: Behaviour) -> Self {
+        let Place { broker, through, turn } = place;
+        let kafka = broker.get();
+        let topic = unique(name);
+        create(kafka, &topic, partitions);
+        let (history, worker) = (History::default(), LedgerWorker::start(behaviour));
+        worker.watch(&topic, &history);
+        let told = history.clone();
+        let group = format!("{topic}-group");
+        let reader = GroupReader::new(kafka.brokers(), &group, &topic, partitions);
+        Self {
+            watcher: Watcher::new(reader, history.clone()),
+            brokers: kafka.brokers().to_owned(),
+            bootstrap: through.map_or_else(|| kafka.brokers().to_owned(), |addr| addr.to_string()),
+            group,
+            writer: Arc::new(Writer::telling(kafka.brokers(), &topic, move |record| produced(&told, record))),
+            topic,
+            partitions,
+            worker,
+            history,
+            kafka: broker,
+            _turn: turn,
+        }
+    }
+
+    /// The broker, which must be the stage's own: to be killed and started again.
+    pub fn kafka(&mut self) -> &mut RealKafka {
+        let Broker::Own(kafka) = &mut self.kafka else { panic!("the broker is everybody's") };
+        kafka
+    }
+
+    /// Another topic, whose name begins with the topic's.
+    pub fn another_topic(&self, name: &str, partitions: i32) -> String {
+        let name = format!("{}-{name}", self.topic);
+        create(self.kafka.get(), &name, partitions);
+        name
+    }
+
+    /// A dead-letter topic beside the topic.
+    pub fn dead_letters(&self) -> String {
+        self.another_topic("dead", 1)
+    }
+
+    /// Starts a sidecar on the stage; `flags` come on top of what it needs to know.
+    pub fn sidecar(&self, name: &str, flags: &[(&str, &str)]) -> Sidecar {
+        self.sidecar_as_it_is(name, &[group_flags(), flags].concat())
+    }
+
+    /// The same without the group's times, which only the classic protocol lets a member choose.
+    pub fn sidecar_as_it_is(&self, name: &str, flags: &[(&str, &str)]) -> Sidecar {
+        let url = self.worker.url();
+        let mut all = vec![
+            ("KAFKA_BROKERS", self.bootstrap.as_str()),
+            ("KAFKA_TOPICS", &self.topic),
+            ("KAFKA_GROUP_ID", &self.group),
+            ("WORKER_URL", &url),
+        ];
+        all.extend_from_slice(flags);
+        Sidecar::start(&format!("{}-{name}", self.topic), &all)
+    }
+
+    /// `count` records spread over the partitions, numbered from zero.
+    pub fn fill(&self, count: u64) {
+        self.fill_from(0, count);
+    }
+
+    /// The same, numbered from `first`.
+    pub fn fill_from(&self, first: u64, count: u64) {
+        (first..first + count).for_each(|number| write(&self.writer, self.partitions, number));
+        self.writer.flush();
+    }
+
+    /// One JSON record with its number, its key, and perhaps a deadline.
+    pub fn send(&self, number: u64, deadline_ms: Option<i64>) {
+        let headers = deadline_ms.map(|deadline| {
+            let text = deadline.to_string();
+            OwnedHeaders::new().insert(Header { key: "deadline_ms", value: Some(&text) })
+        });
+        let (key, value) = (format!("k{number}"), format!(r#"{{"n":{number}}}"#));
+        let partition = (number % self.partitions as u64) as i32;
+        self.writer.send(partition, Some(key.as_bytes()), Some(value.as_bytes()), headers);
+    }
+
+    pub fn committed(&self) -> Vec<i64> {
+        let offsets = committed(&self.brokers, &self.group, &self.topic, self.partitions);
+        offsets.into_iter().map(|offset| offset.unwrap_or(0)).collect()
+    }
+
+    pub fn ends(&self) -> Vec<i64> {
+        (0..self.partitions).map(|number| watermarks(&self.brokers, &self.topic, number).1).collect()
+    }
+
+    /// Waits until the group has committed the end of every partition: lag 0 as the broker sees it.
+    pub fn await_no_lag(&self, within: Duration) {
+        let ends = self.ends();
+        let mut seen = Vec::new();
+        eventually(&format!("lag 0 on {}: ends {ends:?}", self.topic), within, || {
+            seen = self.committed();
+            (seen == ends).then_some(())
+        });
+    }
+
+    pub fn await_delivered(&self, records: usize, within: Duration) {
+        eventually(&format!("{records} records delivered"), within, || {
+            (self.worker.books().distinct() >= records).then_some(())
+        });
+    }
+
+    /// To be said when a sidecar was killed: waits until the worker has finished what it had begun, and writes down what
+    /// the group has committed.
+    pub fn killed(&self) {
+        eventually("the worker is idle", Duration::from_secs(30), || {
+            (self.worker.books().in_flight == 0).then_some(())
+        });
+        self.asked(Watcher::look_after_a_kill);
+    }
+
+    /// Looks at the committed offsets all the time, from now on.
+    pub fn watch_commits(&mut self) {
+        self.watcher.start();
+    }
+
+    pub fn verdict(&mut self, repeats: Repeats) -> Verdict {
+        self.verdict_by(&Rules::repeats(repeats))
+    }
+
+    pub fn verdict_by(&mut self, rules: &Rules) -> Verdict {
+        self.watcher.stop();
+        self.asked(Watcher::look);
+        self.history.judge(rules)
+    }
+
+    fn asked(&self, look: fn(&Watcher) -> Result<Vec<i64>, KafkaError>) {
+        eventually("the broker says what is committed", Duration::from_secs(30), || look(&self.watcher).ok());
+    }
+
+    /// Records of the topic that the worker never answered with success, as `partition-offset`.
+    pub fn missing(&self) -> Vec<String> {
+        let books = self.worker.books();
+        let mut missing = Vec::new();
+        for (number, end) in self.ends().into_iter().enumerate() {
+            let seen = books.succeeded.get(&(self.topic.clone(), number as i32));
+            let absent = (0..end).filter(|offset| !seen.is_some_and(|seen| seen.contains_key(offset)));
+            missing.extend(absent.map(|offset| format!("{number}-{offset}")));
+        }
+        missing
+    }
+}
+
+/// Whether the stories run under the newer group protocol (KIP-848): `CHAOS_GROUP_PROTOCOL=consumer`.
+pub fn is_new_protocol() -> bool {
+    std::env::var("CHAOS_GROUP_PROTOCOL").is_ok_and(|protocol| protocol == "consumer")
+}
+
+/// A session short enough to wait for. Under the newer protocol it is the broker's, and just as long.
+fn group_flags() -> &'static [(&'static str, &'static str)] {
+    if is_new_protocol() {
+        return &[("KAFKA_CFG_GROUP_PROTOCOL", "consumer")];
+    }
+    &[("KAFKA_CFG_SESSION_TIMEOUT_MS", "6000"), ("KAFKA_CFG_HEARTBEAT_INTERVAL_MS", "500")]
+}
+
+/// Writes down what the broker has acknowledged. Values without a number are not the judge's.
+fn produced(history: &History, record: &BorrowedMessage<'_>) {
+    let value = String::from_utf8_lossy(record.payload().unwrap_or_default());
+    let Some(number) = number(&value) else { return };
+    let headers = record.headers().into_iter().flat_map(|headers| headers.iter());
+    let deadline = headers.filter(|header| header.key == "deadline_ms").find_map(|header| header.value);
+    let deadline_ms = deadline.and_then(|text| std::str::from_utf8(text).ok()?.parse().ok());
+    history.add(Happening::Produced { place: (record.partition(), record.offset()), number, deadline_ms });
+}
+
+/// A record of about a hundred bytes.
+pub fn write(writer: &Writer, partitions: i32, number: u64) {
+    let value = format!(r#"{{"n":{number},"of":"{:x>80}"}}"#, "");
+    writer.send((number % partitions as u64) as i32, None, Some(value.as_bytes()), None);
+}
+
+fn create(kafka: &RealKafka, topic: &str, partitions: i32) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(kafka.create_topic(topic, partitions));
+}
+
+pub fn wall_ms() -> i64 {
+    sluicegate::runtime::clock::system_wall().0
+}
