@@ -135,7 +135,7 @@ impl Default for Setup {
 
 impl Setup {
     pub fn partitions(&self) -> u32 {
-        self.topics.iter().sum()
+        self.topics.iter().copied().fold(0, u32::saturating_add)
     }
 }
 
