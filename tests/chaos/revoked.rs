@@ -1,11 +1,12 @@
 //! Partitions that are taken away while something is unfinished.
 
 use std::{
+    collections::BTreeSet,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicU64, Ordering::SeqCst},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use crate::{
@@ -39,59 +40,77 @@ fn answers_that_come_after_the_partition_was_given_back_commit_nothing() {
 }
 
 /// How the worker answers while partitions go to a guest and come back.
-mod phase {
-    pub const QUICK: u64 = 0;
-    /// Every call takes long, and every other one fails.
-    pub const LATE: u64 = 1;
-    /// One call of four is quick.
-    pub const MIXED: u64 = 2;
+enum Phase {
+    Quick,
+    /// Every call is answered at this moment, and every other one fails.
+    Late(Instant),
+    /// No call is answered before that moment has passed. Of those that come after it the first of each partition is
+    /// quick: the frontier moves, and what lies behind it is unfinished.
+    After(Instant, BTreeSet<i32>),
+}
+
+impl Phase {
+    fn delay(&mut self, entries: &[Entry]) -> Duration {
+        let until = |then: &Instant| then.saturating_duration_since(Instant::now());
+        match self {
+            Self::Quick => Duration::from_millis(20),
+            Self::Late(then) => until(then),
+            Self::After(then, seen) => {
+                let early = until(then);
+                let mut new = || entries.iter().any(|entry| seen.insert(entry.partition));
+                let takes = if early.is_zero() && new() { 100 } else { 2_000 };
+                early + Duration::from_millis(takes)
+            }
+        }
+    }
 }
 
 /// Nothing in flight is waited for when a partition is revoked. The answers come when the partition has been somebody
 /// else's and is here again, and a failure lies before each success.
 pub fn late_answers(planted: &[(&str, &str)]) {
-    let (phase, calls) = (Arc::new(AtomicU64::new(phase::QUICK)), Arc::new(AtomicU64::new(0)));
-    let (its, counted) = (Arc::clone(&phase), Arc::clone(&calls));
-    let delay_of = move |_: &[Entry]| match (its.load(SeqCst), counted.load(SeqCst)) {
-        (phase::LATE, _) => Duration::from_secs(6),
-        (phase::MIXED, call) if call % 4 != 0 => Duration::from_secs(1),
-        _ => Duration::from_millis(20),
-    };
+    let (phase, calls) = (Arc::new(Mutex::new(Phase::Quick)), AtomicU64::new(0));
+    let its = Arc::clone(&phase);
+    let delay_of = move |entries: &[Entry]| its.lock().unwrap().delay(entries);
     let its = Arc::clone(&phase);
     let reply = move |_: &[Entry]| {
-        let fails = calls.fetch_add(1, SeqCst) % 2 == 0 && its.load(SeqCst) == phase::LATE;
-        if fails { Reply::Status(500) } else { Reply::Done }
+        let odd = calls.fetch_add(1, SeqCst) % 2 == 0;
+        if odd && matches!(*its.lock().unwrap(), Phase::Late(_)) { Reply::Status(500) } else { Reply::Done }
     };
     let mut stage = Stage::new("late-answers", 4, Behaviour { delay_of: Box::new(delay_of), reply: Box::new(reply) });
     let flags = [
         ("REVOKE_DRAIN_TIMEOUT", "0ms"),
-        ("QUEUE_WORKERS", "8"),
-        ("BATCH_SIZE", "16"),
+        ("QUEUE_WORKERS", "32"),
+        ("BATCH_SIZE", "8"),
         ("COMMIT_INTERVAL_MS", "50"),
         ("RETRY_MAX_ATTEMPTS", "1000"),
     ];
     let flags = [&flags[..], planted].concat();
     let hurried = [&flags[..], &[("INFERENCE_TIMEOUT", "1s"), ("SHUTDOWN_TIMEOUT", "1s")]].concat();
     let first = stage.sidecar("first", &flags);
-    let load = Load::start(&stage, 0, 4_000);
+    // Few enough that all of them are in flight: those of each partition are answered late.
+    let load = Load::start(&stage, 0, 200);
     stage.watch_commits();
     stage.await_delivered(1_000, WITHIN);
     for _ in 0..2 {
-        phase.store(phase::LATE, SeqCst);
-        eventually("every slot is taken", WITHIN, || (stage.worker.books().in_flight >= 8).then_some(()));
+        let then = Instant::now() + Duration::from_secs(8);
+        *phase.lock().unwrap() = Phase::Late(then);
+        eventually("every record is in flight", WITHIN, || (stage.worker.books().in_flight >= 20).then_some(()));
+        let before = stage.committed();
         let guest = stage.sidecar("guest", &hurried);
         eventually("the guest has its share", WITHIN, || (owned(&guest) > 0 && owned(&first) < 4).then_some(()));
-        phase.store(phase::MIXED, SeqCst);
+        *phase.lock().unwrap() = Phase::After(then, BTreeSet::new());
         // It may go without having committed: its calls take longer than it has.
         guest.stop();
         eventually("everything is back", WITHIN, || (owned(&first) == 4).then_some(()));
-        let delivered = stage.worker.books().distinct();
-        stage.await_delivered(delivered + 500, WITHIN);
+        // Slow until each partition has moved on: what is wrongly passed over stays unfinished long enough to be seen.
+        eventually("every partition moves on", 2 * WITHIN, || {
+            stage.committed().iter().zip(&before).all(|(now, before)| now > before).then_some(())
+        });
     }
-    phase.store(phase::QUICK, SeqCst);
+    *phase.lock().unwrap() = Phase::Quick;
     let records = load.stop();
     stage.await_no_lag(WITHIN);
-    let stale = first.metric(r#"sluicegate_stale_answers_total{what="batch"}"#).unwrap_or(0.0);
+    let stale = first.metric(r#"sluicegate_stale_answers_total{what="answer"}"#).unwrap_or(0.0);
     // What was in flight at a revoke, and what was done behind it, comes again.
     let verdict = stage.verdict(Repeats::AtMost(u64::MAX));
     verdict.holds();
