@@ -187,7 +187,7 @@ fn what_waits_to_be_tried_again_is_dropped_when_its_partition_is_revoked() {
                 _ => None,
             });
             let ids = released.into_iter().flatten();
-            let offsets: Vec<_> = ids.filter_map(|id| Some((id, tried[id.index()].take()?))).collect();
+            let offsets: Vec<_> = ids.filter_map(|id| Some(mark(id, tried[id.index()].take()?))).collect();
             if !offsets.is_empty() {
                 // As if nothing of it were left to do: before the partition is given back.
                 let id = CommitId(u64::MAX);
