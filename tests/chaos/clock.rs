@@ -49,6 +49,7 @@ fn a_wall_clock_that_jumps_an_hour_there_and_back_loses_repeats_and_holds_up_not
     }
     let stamps = std::fs::read_to_string(&sidecar.log).unwrap();
     let day = |seconds: i64| {
+        #[expect(clippy::disallowed_methods, reason = "the moment that is written down for libfaketime")]
         let at = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() as i64 + seconds;
         httpdate::fmt_http_date(std::time::UNIX_EPOCH + Duration::from_secs(at as u64))[5..7].to_owned()
     };
