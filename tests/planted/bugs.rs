@@ -176,7 +176,7 @@ fn a_batch_that_is_tried_again_never_gives_its_slot_back() {
 
 #[test]
 fn what_waits_to_be_tried_again_is_dropped_when_its_partition_is_revoked() {
-    is_found(&[I2, I7], literal, || {
+    is_found(&[I2, I3, I7], literal, || {
         let mut tried = [None; 64];
         Alters(move |actions: &mut Vec<Action>| {
             for record in batches(actions).flat_map(|batch| &batch.records) {
