@@ -34,15 +34,15 @@ def bands(run):
 
     def mean_ms(name):
         grew = run.watching.grew
-        return 1000 * grew(f"sluicegate_{name}_seconds_sum") / max(1, grew(f"sluicegate_{name}_seconds_count"))
+        return 1000 * grew(name + "_sum") / max(1, grew(name + "_count"))
 
     return [
         Band("requests", len(calling.asked), low=0.8 * CALLERS * CALLS_PER_CALLER * seconds),
         Band("requests without a 200", len(calling.asked) - statuses[200], 0, 0),
         Band("answers of somebody else's", calling.mixed_up, 0, 0),
         Band("answered within, p95 ms", calling.p95_ms(0.3 * seconds, seconds), high=800),
-        Band("by the sidecar's clock: until sent, mean ms", mean_ms("request_wait"), high=400),
-        Band("by the sidecar's clock: answered, mean ms", mean_ms("request_latency"), high=600),
+        Band("by the sidecar's clock: until sent, mean ms", mean_ms("sluicegate_request_wait_seconds"), high=400),
+        Band("by the sidecar's clock: answered, mean ms", mean_ms("sluicegate_request_latency_seconds"), high=600),
         Band("age p95 ms", run.age_ms(95, 0.3), high=800),
     ]
 

@@ -1,13 +1,16 @@
 //! SIGKILL at random points.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::atomic::{AtomicU64, Ordering::SeqCst},
+    time::{Duration, Instant},
+};
 
 use crate::{
     count,
     judge::{Repeats, Rules},
     sidecar::eventually,
     stage::{Stage, is_new_protocol},
-    worker::Behaviour,
+    worker::{Behaviour, Entry},
 };
 
 /// Records for each kill, so that there is something to kill until the last.
@@ -34,7 +37,10 @@ pub fn three_times(planted: &[(&str, &str)]) {
 }
 
 fn kill_again_and_again(name: &str, kills: u64, flags: &[(&str, &str)], rules: &Rules) {
-    let mut stage = Stage::new(name, 8, Behaviour::after(Duration::from_millis(3)));
+    let calls = AtomicU64::new(0);
+    // One call of ten takes long: what is finished lies behind what is not.
+    let delay_of = move |_: &[Entry]| Duration::from_millis(if calls.fetch_add(1, SeqCst) % 10 == 9 { 100 } else { 3 });
+    let mut stage = Stage::new(name, 8, Behaviour { delay_of: Box::new(delay_of), ..Behaviour::instant() });
     // Static membership: the one that comes back takes its place at once instead of waiting for a session timeout. The
     // newer protocol waits for the session all the same, and refuses the name until then.
     let name: &[_] = if is_new_protocol() { &[] } else { &[("KAFKA_GROUP_INSTANCE_ID", "one")] };

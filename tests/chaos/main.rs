@@ -3,6 +3,7 @@
 
 #![cfg(feature = "kafka")]
 
+mod clock;
 mod cluster;
 mod killed;
 mod letters;
@@ -13,6 +14,7 @@ mod network_to_worker;
 mod planted;
 mod rebalanced;
 mod revoked;
+mod topics;
 mod worker_faults;
 
 #[path = "../support/broken_body.rs"]

@@ -140,6 +140,25 @@ impl Stage {
         name
     }
 
+    /// The same with properties of its own.
+    pub fn another_topic_with(&self, name: &str, partitions: i32, properties: &[(&str, &str)]) -> String {
+        let name = format!("{}-{name}", self.topic);
+        create_with(self.kafka.get(), &name, partitions, properties);
+        name
+    }
+
+    /// The topic once more, after it was deleted.
+    pub fn create_again(&self) {
+        create(self.kafka.get(), &self.topic, self.partitions);
+    }
+
+    /// The topic has so many from now on.
+    pub fn has_partitions(&mut self, partitions: i32) {
+        self.partitions = partitions;
+        let reader = GroupReader::new(&self.brokers, &self.group, &self.topic, partitions);
+        self.watcher = Watcher::new(reader, self.history.clone());
+    }
+
     /// A dead-letter topic beside the topic.
     pub fn dead_letters(&self) -> String {
         self.another_topic("dead", 1)
@@ -147,6 +166,11 @@ impl Stage {
 
     /// Starts a sidecar on the stage; `flags` come on top of what it needs to know.
     pub fn sidecar(&self, name: &str, flags: &[(&str, &str)]) -> Sidecar {
+        self.sidecar_as_it_is(name, &[group_flags(), flags].concat())
+    }
+
+    /// The same without the group's times, which only the classic protocol lets a member choose.
+    pub fn sidecar_as_it_is(&self, name: &str, flags: &[(&str, &str)]) -> Sidecar {
         let url = self.worker.url();
         let mut all = vec![
             ("KAFKA_BROKERS", self.bootstrap.as_str()),
@@ -154,7 +178,6 @@ impl Stage {
             ("KAFKA_GROUP_ID", &self.group),
             ("WORKER_URL", &url),
         ];
-        all.extend_from_slice(group_flags());
         all.extend_from_slice(flags);
         Sidecar::start(&format!("{}-{name}", self.topic), &all)
     }
@@ -277,8 +300,12 @@ pub fn write(writer: &Writer, partitions: i32, number: u64) {
 }
 
 fn create(kafka: &RealKafka, topic: &str, partitions: i32) {
+    create_with(kafka, topic, partitions, &[]);
+}
+
+fn create_with(kafka: &RealKafka, topic: &str, partitions: i32, properties: &[(&str, &str)]) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(kafka.create_topic(topic, partitions));
+    runtime.block_on(kafka.create_topic_with(topic, partitions, properties));
 }
 
 pub fn wall_ms() -> i64 {

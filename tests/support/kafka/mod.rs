@@ -173,6 +173,24 @@ pub fn watermarks(brokers: &str, topic: &str, partition: i32) -> (i64, i64) {
     consumer.fetch_watermarks(topic, partition, Duration::from_secs(10)).unwrap()
 }
 
+/// How many records a topic of one partition holds, gaps not counted.
+pub fn records_in(brokers: &str, topic: &str) -> usize {
+    let mut config = client(brokers);
+    config.set("group.id", unique("counter")).set("enable.partition.eof", "true");
+    let reader: BaseConsumer = config.create().unwrap();
+    let mut list = TopicPartitionList::new();
+    list.add_partition_offset(topic, 0, Offset::Beginning).unwrap();
+    reader.assign(&list).unwrap();
+    let mut count = 0;
+    loop {
+        match reader.poll(Duration::from_secs(20)).expect("a record or the end") {
+            Ok(_) => count += 1,
+            Err(KafkaError::PartitionEOF(_)) => return count,
+            Err(error) => panic!("read {topic}: {error}"),
+        }
+    }
+}
+
 /// A header whose name need not be UTF-8.
 pub fn add_header(headers: OwnedHeaders, name: &[u8], value: Option<&[u8]>) -> OwnedHeaders {
     let list = std::ptr::from_ref(headers.as_borrowed()).cast_mut().cast();
