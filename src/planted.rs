@@ -69,11 +69,13 @@ pub struct Planted<T> {
     marks: Shared,
 }
 
+type Trio<S, W, D> = (Planted<S>, Planted<W>, Planted<D>);
+
 /// Stands before all three adapters.
 ///
 /// # Errors
 /// When the variable names no bug.
-pub fn plant<S, W, D>(source: S, worker: W, letters: D) -> Result<(Planted<S>, Planted<W>, Planted<D>), String> {
+pub fn plant<S, W, D>(source: S, worker: W, letters: D) -> Result<Trio<S, W, D>, String> {
     let name = std::env::var(VARIABLE).ok();
     let bug = match name.as_deref() {
         Some(name) => Some(Bug::named(name).ok_or_else(|| format!("{VARIABLE}={name}: there is no such bug"))?),

@@ -211,6 +211,55 @@ fn no_file_is_longer_than_four_hundred_lines() {
     assert!(long.is_empty(), "{}", long.join("\n"));
 }
 
+/// Every line of docs/FAULTS.md names tests that exist, or says why there is none, and they are counted.
+#[test]
+fn every_fault_has_its_tests_or_a_reason_and_they_are_counted() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let everything: String = [root.join("src"), root.join("tests")]
+        .iter()
+        .flat_map(|place| files(place))
+        .map(|file| fs::read_to_string(file).unwrap())
+        .collect();
+    let text = fs::read_to_string(root.join("docs/FAULTS.md")).unwrap();
+    let rows: Vec<&str> = text.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| #")).collect();
+    assert_eq!(rows.len(), 62 + 50);
+    for row in &rows {
+        let cell = row.trim_end_matches(" |").rsplit("| ").next().unwrap();
+        let named: Vec<&str> = cell.split('`').skip(1).step_by(2).collect();
+        assert!(cell.starts_with("none: ") || !named.is_empty(), "neither tests nor a reason: {row}");
+        for name in named.iter().filter(|name| !cell.starts_with("none: ") || name.matches('_').count() > 3) {
+            let exists = match name.strip_suffix(".toml") {
+                Some(_) => root.join("tests").join(name).exists(),
+                None => everything.contains(&format!("fn {name}(")),
+            };
+            assert!(exists, "there is no test {name}: {row}");
+        }
+    }
+    for (of, rows) in [(62, &rows[..62]), (50, &rows[62..])] {
+        let tested = rows.iter().filter(|row| !row.contains("| none: ")).count();
+        assert!(text.contains(&format!("{tested} of {of} have a test.")), "{tested} of {of} have a test");
+    }
+}
+
+/// The bugs that are made on purpose are nobody's default, and no release build takes them.
+#[test]
+fn planted_bugs_are_in_no_default_and_no_release_build() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let manifest = fs::read_to_string(root.join("Cargo.toml")).unwrap();
+    let features: Vec<&str> =
+        manifest.lines().filter(|line| line.contains("planted") && !line.starts_with('#')).collect();
+    assert_eq!(features, [r#"planted = ["kafka"]"#], "no other feature takes it in");
+    let planted = fs::read_to_string(root.join("src/planted.rs")).unwrap();
+    assert!(planted.contains("#[cfg(not(debug_assertions))]\ncompile_error!"));
+    for file in files(&source()).iter().filter(|file| !file.ends_with("planted.rs")) {
+        let lines = code_lines(file);
+        for (at, (number, line)) in lines.iter().enumerate().filter(|(_, (_, line))| line.contains("planted")) {
+            let gated = line.contains("feature = \"planted\"") || lines[at - 1].1.contains("feature = \"planted\"");
+            assert!(gated, "{}:{number}: {line}", file.display());
+        }
+    }
+}
+
 fn source() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
 }

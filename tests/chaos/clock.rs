@@ -1,6 +1,7 @@
 //! A wall clock that jumps, for the sidecar alone: libfaketime, which leaves the monotonic clock as it is.
 
 use std::{
+    collections::BTreeSet,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -47,13 +48,10 @@ fn a_wall_clock_that_jumps_an_hour_there_and_back_loses_repeats_and_holds_up_not
         assert_eq!(sidecar.get("/livez").unwrap().0, 200);
         println!("the wall clock at {offset} s: it goes on");
     }
-    let stamps = std::fs::read_to_string(&sidecar.log).unwrap();
-    let day = |seconds: i64| {
-        #[expect(clippy::disallowed_methods, reason = "the moment that is written down for libfaketime")]
-        let at = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() as i64 + seconds;
-        httpdate::fmt_http_date(std::time::UNIX_EPOCH + Duration::from_secs(at as u64))[5..7].to_owned()
-    };
-    assert!(stamps.lines().any(|line| line.get(23..25) == Some(&day(86_400))), "the clock really jumped");
+    let log = std::fs::read_to_string(&sidecar.log).unwrap();
+    let date = |line: &str| Some(line.strip_prefix(r#"{"timestamp":""#)?.get(..10)?.to_owned());
+    let dates: BTreeSet<String> = log.lines().filter_map(date).collect();
+    assert!(dates.len() >= 3, "the clock did not jump: {dates:?}");
     let records = load.stop();
     stage.await_no_lag(WITHIN);
     let verdict = stage.verdict(Repeats::AtMost(0));

@@ -9,7 +9,7 @@ use crate::{
     count,
     judge::{Repeats, Rules},
     sidecar::eventually,
-    stage::{Stage, is_new_protocol},
+    stage::{Stage, lasting_name},
     worker::{Behaviour, Entry},
 };
 
@@ -41,10 +41,7 @@ fn kill_again_and_again(name: &str, kills: u64, flags: &[(&str, &str)], rules: &
     // One call of ten takes long: what is finished lies behind what is not.
     let delay_of = move |_: &[Entry]| Duration::from_millis(if calls.fetch_add(1, SeqCst) % 10 == 9 { 100 } else { 3 });
     let mut stage = Stage::new(name, 8, Behaviour { delay_of: Box::new(delay_of), ..Behaviour::instant() });
-    // Static membership: the one that comes back takes its place at once instead of waiting for a session timeout. The
-    // newer protocol waits for the session all the same, and refuses the name until then.
-    let name: &[_] = if is_new_protocol() { &[] } else { &[("KAFKA_GROUP_INSTANCE_ID", "one")] };
-    let flags = [flags, name].concat();
+    let flags = [flags, lasting_name()].concat();
     let records = kills * RECORDS_A_KILL;
     stage.fill(records);
     stage.watch_commits();

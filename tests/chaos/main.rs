@@ -14,6 +14,7 @@ mod network_to_worker;
 mod planted;
 mod rebalanced;
 mod revoked;
+mod soak;
 mod topics;
 mod worker_faults;
 

@@ -50,7 +50,7 @@ fn a_member_stopped_for_longer_than_its_session_does_not_commit_over_the_new_own
 
 #[test]
 fn members_that_join_and_leave_every_few_seconds_stop_nothing() {
-    let lasts = Duration::from_secs(count("CHAOS_HURRY_S", 20));
+    let lasts = Duration::from_secs(count("CHAOS_HURRY_S", 8));
     let mut stage = Stage::new("in-a-hurry", 12, Behaviour::after(Duration::from_millis(8)));
     let first = stage.sidecar("first", &[]);
     let load = Load::start(&stage, 0, 5_000);

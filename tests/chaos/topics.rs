@@ -13,7 +13,7 @@ use crate::{
     judge::{Happening, Repeats},
     kafka::{client, unique, watermarks},
     sidecar::eventually,
-    stage::Stage,
+    stage::{Stage, is_new_protocol, lasting_name},
     worker::Behaviour,
 };
 
@@ -83,10 +83,31 @@ fn a_topic_deleted_and_made_again_is_read_from_its_new_beginning_and_holds_up_no
 }
 
 #[test]
+fn a_topic_that_is_missing_holds_up_no_other_and_is_read_once_it_is_there() {
+    let mut stage = Stage::new("missing", 2, Behaviour::instant());
+    let missing = format!("{}-later", stage.topic);
+    let both = format!("{},{missing}", stage.topic);
+    let sidecar = stage.sidecar("only", &[REFRESH, ("KAFKA_TOPICS", &both)]);
+    stage.fill(1_000);
+    stage.await_no_lag(WITHIN);
+    // Under the newer protocol the broker works out what there is, and says nothing of what there is not.
+    assert!(is_new_protocol() || !sidecar.events("client_error").is_empty(), "it is said");
+    assert_eq!(stage.another_topic("later", 2), missing);
+    let writer = crate::kafka::Writer::new(&stage.brokers, &missing);
+    (0..500).for_each(|number| crate::stage::write(&writer, 2, number));
+    writer.flush();
+    stage.await_delivered(1_500, WITHIN);
+    let verdict = stage.verdict(Repeats::AtMost(0));
+    verdict.holds();
+    println!("one of two topics missing: the other flows, and so does this one once it is there");
+    assert!(sidecar.stop().0.success());
+}
+
+#[test]
 fn retention_that_passes_the_frontier_costs_what_it_deleted_and_nothing_else() {
     let mut stage = Stage::new("retention", 1, Behaviour::after(Duration::from_millis(20)));
     stage.fill(20_000);
-    let flags = [("PREFETCH_MAX_BYTES", "64KiB"), ("QUEUE_MAXSIZE", "64"), ("MAX_UNCOMMITTED_SPAN", "100")];
+    let flags = [("PREFETCH_MAX_BYTES", "64KiB"), ("QUEUE_MAXSIZE", "64"), ("MAX_UNCOMMITTED_SPAN", "256")];
     let sidecar = stage.sidecar("before", &flags);
     stage.await_delivered(200, WITHIN);
     sidecar.kill();
@@ -138,11 +159,12 @@ fn what_a_transaction_aborted_is_never_delivered_across_a_kill() {
         offsets.iter_mut().for_each(|offset| *offset += 1);
     }
     stage.watch_commits();
-    let sidecar = stage.sidecar("victim", &[("KAFKA_GROUP_INSTANCE_ID", "one"), ("COMMIT_INTERVAL_MS", "50")]);
+    let flags = [&[("COMMIT_INTERVAL_MS", "50")], lasting_name()].concat();
+    let sidecar = stage.sidecar("victim", &flags);
     stage.await_delivered(500, WITHIN);
     sidecar.kill();
     stage.killed();
-    let sidecar = stage.sidecar("heir", &[("KAFKA_GROUP_INSTANCE_ID", "one")]);
+    let sidecar = stage.sidecar("heir", &flags);
     stage.await_no_lag(WITHIN);
     let verdict = stage.verdict(Repeats::Uncommitted);
     verdict.holds();

@@ -15,7 +15,7 @@ use crate::{
     judge::{Happening, Repeats},
     kafka::read_all,
     load::Load,
-    stage::Stage,
+    stage::{Stage, is_new_protocol},
     worker::{Behaviour, Entry, Reply},
 };
 
@@ -61,6 +61,36 @@ fn a_worker_that_hangs_drips_floods_breaks_off_and_talks_nonsense_loses_nothing_
 }
 
 #[test]
+fn a_worker_that_takes_twice_the_poll_interval_costs_no_rebalance() {
+    if is_new_protocol() {
+        println!(
+            "not under the newer protocol: the client holds max.poll.interval.ms against its own session.timeout.ms"
+        );
+        return;
+    }
+    let slow = Duration::from_secs(14);
+    let mut stage = Stage::new("slower-than-polls", 4, Behaviour::after(slow));
+    let flags = [
+        ("KAFKA_CFG_MAX_POLL_INTERVAL_MS", "7000"),
+        ("INFERENCE_TIMEOUT", "20s"),
+        ("QUEUE_MAXSIZE", "100"),
+        ("BATCH_SIZE", "10"),
+        ("PAUSE_HARD_AFTER_MS", "1000"),
+    ];
+    let sidecar = stage.sidecar("only", &flags);
+    stage.fill(1_000);
+    stage.await_delivered(10, WITHIN);
+    stage.worker.behave(Behaviour::instant());
+    stage.await_no_lag(WITHIN);
+    let verdict = stage.verdict(Repeats::AtMost(0));
+    verdict.holds();
+    let assigned = sidecar.events("rebalance").iter().filter(|event| event["assigned"] != 0).count();
+    assert_eq!(assigned, 1, "it never left the group");
+    println!("a worker that takes {} s where polls are due every 7: no rebalance, 0 twice", slow.as_secs());
+    assert!(sidecar.stop().0.success());
+}
+
+#[test]
 fn a_worker_that_one_record_kills_again_and_again_is_rid_of_it_and_of_nothing_else() {
     const DEADLY: u64 = 700;
     let (crash, crashes) = mpsc::channel();
@@ -96,7 +126,8 @@ fn a_worker_that_one_record_kills_again_and_again_is_rid_of_it_and_of_nothing_el
     let place = ((DEADLY % 4) as i32, (DEADLY / 4) as i64);
     stage.history.add(Happening::Lettered { place });
     // Calls of others died with the worker too, some of them with the work done.
-    let verdict = stage.verdict(Repeats::AtMost(deaths.load(SeqCst) * 32));
+    let failed = sidecar.metric(r#"sluicegate_worker_latency_seconds_count{answer="failed"}"#).unwrap() as u64;
+    let verdict = stage.verdict(Repeats::AtMost(failed * 16));
     verdict.holds();
     assert_eq!((verdict.produced, verdict.done), (2_000, 1_999));
     println!(

@@ -8,7 +8,7 @@ use std::{
         atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
     },
     thread::JoinHandle,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use crate::{
@@ -31,10 +31,15 @@ struct Shared {
 impl Load {
     /// Writes records numbered from `first` on, as long as fewer than `ahead` of them are waiting.
     pub fn start(stage: &Stage, first: u64, ahead: u64) -> Self {
+        Self::paced(stage, first, ahead, u64::MAX)
+    }
+
+    /// The same, and never more than so many a second.
+    pub fn paced(stage: &Stage, first: u64, ahead: u64, per_s: u64) -> Self {
         let shared = Arc::<Shared>::default();
         let (theirs, writer, worker) = (Arc::clone(&shared), Arc::clone(&stage.writer), stage.worker.clone());
-        let partitions = stage.partitions;
-        let thread = std::thread::spawn(move || write(&theirs, &writer, &worker, partitions, first, ahead));
+        let (partitions, pace) = (stage.partitions, Pace { ahead, per_s });
+        let thread = std::thread::spawn(move || write(&theirs, &writer, &worker, partitions, first, &pace));
         Self { shared, thread: Some(thread) }
     }
 
@@ -56,16 +61,23 @@ impl Drop for Load {
     }
 }
 
-fn write(shared: &Shared, writer: &Writer, worker: &LedgerWorker, partitions: i32, first: u64, ahead: u64) {
+struct Pace {
+    /// Records that may be waiting.
+    ahead: u64,
+    per_s: u64,
+}
+
+fn write(shared: &Shared, writer: &Writer, worker: &LedgerWorker, partitions: i32, first: u64, pace: &Pace) {
     let before = worker.books().distinct() as u64;
+    let (start, chunk) = (Instant::now(), (pace.ahead / 10).max(1));
     while !shared.stop.load(SeqCst) {
         let written = shared.written.load(SeqCst);
         let done = worker.books().distinct() as u64 - before;
-        if written.saturating_sub(done) >= ahead {
+        let due = (start.elapsed().as_secs_f64() * pace.per_s as f64) as u64;
+        if written.saturating_sub(done) >= pace.ahead || written >= due {
             std::thread::park_timeout(Duration::from_millis(5));
             continue;
         }
-        let chunk = (ahead / 10).max(1);
         (first + written..first + written + chunk).for_each(|number| stage::write(writer, partitions, number));
         shared.written.store(written + chunk, SeqCst);
     }

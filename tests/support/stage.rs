@@ -109,7 +109,6 @@ impl Stage {
         create(kafka, &topic, partitions);
         let (history, worker) = (History::default(), LedgerWorker::start(behaviour));
         worker.watch(&topic, &history);
-        let told = history.clone();
         let group = format!("{topic}-group");
         let reader = GroupReader::new(kafka.brokers(), &group, &topic, partitions);
         Self {
@@ -117,7 +116,7 @@ impl Stage {
             brokers: kafka.brokers().to_owned(),
             bootstrap: through.map_or_else(|| kafka.brokers().to_owned(), |addr| addr.to_string()),
             group,
-            writer: Arc::new(Writer::telling(kafka.brokers(), &topic, move |record| produced(&told, record))),
+            writer: Arc::new(witnessed(kafka.brokers(), &topic, &history)),
             topic,
             partitions,
             worker,
@@ -157,6 +156,8 @@ impl Stage {
         self.partitions = partitions;
         let reader = GroupReader::new(&self.brokers, &self.group, &self.topic, partitions);
         self.watcher = Watcher::new(reader, self.history.clone());
+        // One that has not heard of the topic yet.
+        self.writer = Arc::new(witnessed(&self.brokers, &self.topic, &self.history));
     }
 
     /// A dead-letter topic beside the topic.
@@ -275,12 +276,30 @@ pub fn is_new_protocol() -> bool {
     std::env::var("CHAOS_GROUP_PROTOCOL").is_ok_and(|protocol| protocol == "consumer")
 }
 
+/// A member's lasting name, with which one that was killed takes its place at once instead of waiting for a session
+/// timeout. The newer protocol waits for the session all the same, and refuses the name until then: no name there.
+pub fn lasting_name() -> &'static [(&'static str, &'static str)] {
+    if is_new_protocol() { &[] } else { &[("KAFKA_GROUP_INSTANCE_ID", "one")] }
+}
+
+/// Under the newer protocol the client notices by an answered heartbeat alone that the group has dropped it, and goes on
+/// reading until then: nothing is lost or committed over, but more comes twice.
+pub fn repeats_of_a_cut_off(classic: Repeats) -> Repeats {
+    if is_new_protocol() { Repeats::AtMost(u64::MAX) } else { classic }
+}
+
 /// A session short enough to wait for. Under the newer protocol it is the broker's, and just as long.
 fn group_flags() -> &'static [(&'static str, &'static str)] {
     if is_new_protocol() {
         return &[("KAFKA_CFG_GROUP_PROTOCOL", "consumer")];
     }
     &[("KAFKA_CFG_SESSION_TIMEOUT_MS", "6000"), ("KAFKA_CFG_HEARTBEAT_INTERVAL_MS", "500")]
+}
+
+/// A writer whose every record gets into the history.
+fn witnessed(brokers: &str, topic: &str, history: &History) -> Writer {
+    let told = history.clone();
+    Writer::telling(brokers, topic, move |record| produced(&told, record))
 }
 
 /// Writes down what the broker has acknowledged. Values without a number are not the judge's.

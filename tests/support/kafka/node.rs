@@ -113,6 +113,8 @@ fn properties(index: usize, ports: &[Ports], proxied: Option<Proxied>, dir: &Pat
         advertised += &format!(",PROXIED://127.0.0.1:{told}");
     }
     let (id, voters, replicas) = (index + 1, voters.join(","), ports.len());
+    // Under the newer protocol the session is the broker's. A cluster takes a while to find a group another coordinator.
+    let session_ms = if replicas > 1 { 30_000 } else { 6_000 };
     let (in_sync, log) = (replicas.div_ceil(2), dir.join("log").display().to_string());
     format!(
         "process.roles=broker,controller
@@ -141,7 +143,7 @@ log.retention.check.interval.ms=500
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
 group.consumer.min.session.timeout.ms=1000
-group.consumer.session.timeout.ms=6000
+group.consumer.session.timeout.ms={session_ms}
 group.consumer.min.heartbeat.interval.ms=500
 group.consumer.heartbeat.interval.ms=500
 "
