@@ -12,7 +12,7 @@ WORKDIR /src
 # The libraries first, against an empty crate: they are built again only when Cargo.lock changes.
 COPY Cargo.toml Cargo.lock ./
 RUN mkdir -p src benches/throughput benches/reality \
-    && touch src/lib.rs benches/call.rs benches/encode.rs benches/throughput/main.rs benches/reality/main.rs \
+    && touch src/lib.rs benches/call.rs benches/control.rs benches/encode.rs benches/throughput/main.rs benches/reality/main.rs \
     && echo 'fn main() {}' > src/main.rs \
     && cargo build --locked --profile "$PROFILE" --no-default-features --features "$FEATURES"
 COPY src src

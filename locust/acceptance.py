@@ -23,7 +23,6 @@ JOINED_S = 25  # 200 callers at 10 a second, a call of each, and what waited the
 
 class Callers(Caller):
     wait_time = constant_throughput(CALLS_PER_CALLER)
-    stagger_s = 1 / CALLS_PER_CALLER
 
     @task(1)
     def look(self):
@@ -63,7 +62,7 @@ def during(run):
     looked = len(run.watching.looks)
     run.watching.wait_until(lambda w: len(w.looks) > looked + 1, 10)
     run.lags.append(max(look.lag or 0 for look in run.watching.looks[-3:]))
-    run.watching.wait_until(lambda w: w.looks[-1].lag == 0 and w.looks[-1].depth == 0, 120)
+    run.watching.wait_until(lambda w: w.caught_up(w.looks[-1]), 120)
     run.lags.append(run.watching.looks[-1].lag)
     run.late_expired = run.expired() - before
     run.bursts_over = True

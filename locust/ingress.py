@@ -16,7 +16,6 @@ CALLS_PER_CALLER = 0.4  # a second
 class Callers(Caller):
     fixed_count = CALLERS
     wait_time = constant_throughput(CALLS_PER_CALLER)
-    stagger_s = 1 / CALLS_PER_CALLER
 
 
 class Records(KafkaUser):
@@ -26,16 +25,24 @@ class Records(KafkaUser):
 class Steady(Stages):
     stages = [(1.0, 0.25)]
     beside = CALLERS
+    joining = CALLERS * CALLS_PER_CALLER  # one period for all: who joins together calls together for ever
 
 
 def bands(run):
     seconds, calling = run.options.seconds, run.environment.calling
     statuses = calling.statuses()
+
+    def mean_ms(name):
+        grew = run.watching.grew
+        return 1000 * grew(name + "_sum") / max(1, grew(name + "_count"))
+
     return [
         Band("requests", len(calling.asked), low=0.8 * CALLERS * CALLS_PER_CALLER * seconds),
         Band("requests without a 200", len(calling.asked) - statuses[200], 0, 0),
         Band("answers of somebody else's", calling.mixed_up, 0, 0),
         Band("answered within, p95 ms", calling.p95_ms(0.3 * seconds, seconds), high=800),
+        Band("by the sidecar's clock: until sent, mean ms", mean_ms("sluicegate_request_wait_seconds"), high=400),
+        Band("by the sidecar's clock: answered, mean ms", mean_ms("sluicegate_request_latency_seconds"), high=600),
         Band("age p95 ms", run.age_ms(95, 0.3), high=800),
     ]
 

@@ -21,6 +21,7 @@ use crate::{
         driver::Driver,
         handle::{self, DriverHandle},
         keeping,
+        memory::{self, Needs, Verdict},
     },
     say::{bad_configuration, complain, print},
     store::{self, Store},
@@ -56,6 +57,18 @@ pub fn check(loaded: &Loaded) -> ExitCode {
     match loaded.settings().and_then(|settings| refused(&settings.kafka)) {
         Some(problems) => bad_configuration(&problems),
         None => print(&line),
+    }
+}
+
+/// The bounds that cost memory.
+fn needs(settings: &Settings) -> Needs {
+    let (prefetch, engine) = (settings.kafka.prefetch_bytes_max, &settings.engine);
+    Needs {
+        prefetch: prefetch.saturating_add(client::fetch_bytes_max(prefetch)),
+        queue: engine.queue_bytes_max,
+        batch: engine.batch_bytes_max,
+        response: settings.worker.response_bytes_max as u64,
+        calls: engine.most().0,
     }
 }
 
@@ -100,6 +113,14 @@ where
     if let Some(problems) = refused(&settings.kafka) {
         complain(&problems);
         return Ok(Exit::BadConfiguration);
+    }
+    match needs(&settings).judge(memory::limit()) {
+        Verdict::Fits => {}
+        Verdict::Tight(what) => complain(&format!("warning: {what}")),
+        Verdict::TooSmall(what) => {
+            complain(&what);
+            return Ok(Exit::BadConfiguration);
+        }
     }
     let (observer, readout) = telemetry::start(settings.engine.queue_records_max)?;
     let (driver, requests) = handle::channel();

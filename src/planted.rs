@@ -10,7 +10,7 @@ use std::{
 };
 
 use crate::{
-    engine::event::{Answer, Batch, Command, DeadLetter, DeadLettered, Event, Settled, Verdict},
+    engine::event::{Answer, Batch, Command, DeadLetter, DeadLettered, Event, Mark, Settled, Verdict},
     record::PartitionId,
     runtime::{DeadLetterSink, Source, SourceEvent, Worker},
 };
@@ -88,10 +88,10 @@ pub fn plant<S, W, D>(source: S, worker: W, letters: D) -> Result<Trio<S, W, D>,
 }
 
 impl<T> Planted<T> {
-    fn change(&self, offsets: &mut [(PartitionId, i64)]) {
+    fn change(&self, offsets: &mut [Mark]) {
         let marks = self.marks.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        for (id, offset) in offsets {
-            let Some(marks) = marks.get(id) else { continue };
+        for Mark { partition, offset, .. } in offsets {
+            let Some(marks) = marks.get(partition) else { continue };
             match self.bug {
                 Some(Bug::MaxOffsetCommit) => *offset = marks.highest.max(*offset),
                 Some(Bug::LateAckAfterRevoke) => *offset = marks.late.max(*offset),

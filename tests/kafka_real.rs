@@ -252,3 +252,20 @@ async fn the_newer_group_protocol_shares_and_hands_over_too() {
     second.commit_applied().await;
     assert_eq!(committed_by(&settings, 4), [Some(110); 4]);
 }
+
+#[tokio::test]
+async fn a_member_that_takes_nothing_for_longer_than_max_poll_interval_stays_in_the_group() {
+    let (_broker, writer, mut settings) = start("gated", 2).await;
+    (settings.session_timeout, settings.max_poll_interval) = (Duration::from_secs(6), Duration::from_secs(7));
+    writer.fill(2, 0, 40, 10);
+    let mut member = Member::join(&settings);
+    member.window = 0;
+    member.until("assigned", |m| m.owned.len() == 2).await;
+    // The time is what is tested: the worker is away, and the gate shut, for twice the interval.
+    member.run_for(Duration::from_secs(15)).await;
+    assert!(member.revoked.is_empty(), "{:?}", member.revoked);
+    member.window = 128;
+    member.until("all of it", |m| m.records.len() == 40).await;
+    member.commit_applied().await;
+    assert_eq!(member.numbers(), (0..40).collect::<Vec<_>>());
+}

@@ -12,7 +12,7 @@ use sluicegate::{
     engine::{
         Engine,
         event::{Answer, CommitOutcome, CommitResult, Event, PartitionEnd, Reason, Verdict},
-        fact::{Fact, Gate, GateStage, PauseReason, Stage},
+        fact::{Fact, Gate, GateStage, Head, PauseReason, Stage},
         settings::RequestSettings,
         snapshot::Snapshot,
     },
@@ -239,6 +239,8 @@ fn rare_facts() -> Vec<Fact> {
         Fact::OffsetReset { topic: topic(), number, expected: 9, offset },
         Fact::CommitAnswered { results: vec![result], took: MS },
         Fact::Stale { what: "answer" },
+        Fact::CommittedDiffers { topic: topic(), number: 0, known: 7, found: None },
+        Fact::HeadOfLine(Head { topic: topic(), number: 0, offset: 7, held_for: MS, beyond: 99, span: 100 }),
         Fact::Repaired { topic: topic(), number, again: 1 },
         Fact::Violation { invariant: "I2", what: "never".to_owned() },
         Fact::RequestRejectedFull { request: RequestId(1), bytes: 1, depth: 1, retry_after: MS },
@@ -338,10 +340,11 @@ fn the_labels_of_the_table_are_the_names_in_the_engine() {
         Reason::TooLarge,
         Reason::Undecodable,
         Reason::Tombstone,
+        Reason::HeadOfLine,
     ];
     assert_eq!(values(&names::DEAD_LETTERS, 0), poison.map(Reason::code));
-    let skipped: Vec<&str> = poison.iter().chain([&Reason::Hopeless]).map(|reason| reason.code()).collect();
-    assert_eq!(values(&names::SKIPPED, 0), skipped);
+    let skipped = [&poison[..6], &[Reason::Hopeless, Reason::CompletedBefore]].concat();
+    assert_eq!(values(&names::SKIPPED, 0), skipped.into_iter().map(Reason::code).collect::<Vec<_>>());
     assert_eq!(values(&names::KNOBS, 0), KnobName::ALL.map(KnobName::name));
     assert_eq!(values(&names::KNOB_MOVES, 0), KnobName::ALL.map(KnobName::name));
     let adaptive = [Adaptive::Off, Adaptive::Shadow, Adaptive::On];

@@ -13,7 +13,6 @@ mod kafka;
 mod plot;
 mod run;
 #[path = "../../tests/support/sidecar.rs"]
-#[allow(dead_code, reason = "the tests use more of it")]
 mod sidecar;
 mod worker;
 

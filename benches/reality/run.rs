@@ -70,9 +70,10 @@ pub fn run(contender: &Contender, seconds: u64) -> Run {
     run
 }
 
-/// Writes records on time until `seconds` after the worker's start, and looks at the knobs once a second.
+/// Writes records on time for so many seconds, and looks at the knobs once a second.
 fn drive(worker: &SteppingWorker, sidecar: &Sidecar, writer: &Writer, seconds: u64) -> Run {
-    let (from, end) = (Instant::now(), worker.started() + Duration::from_secs(seconds));
+    let from = worker.begin();
+    let end = from + Duration::from_secs(seconds);
     let mut run = Run::default();
     let mut next_look = from;
     while Instant::now() < end {

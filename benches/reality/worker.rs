@@ -2,7 +2,7 @@
 
 use std::{
     net::SocketAddr,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, OnceLock},
     time::{Duration, Instant},
 };
 
@@ -24,10 +24,17 @@ pub struct Book {
 }
 
 struct Inner {
-    started: Instant,
+    /// When the records began to come.
+    began: OnceLock<Instant>,
     third: Duration,
     at_once: Semaphore,
     book: Mutex<Book>,
+}
+
+impl Inner {
+    fn elapsed(&self) -> Duration {
+        self.began.get().map(Instant::elapsed).unwrap_or_default()
+    }
 }
 
 /// A running worker; it ends with the process.
@@ -37,11 +44,11 @@ pub struct SteppingWorker {
 }
 
 impl SteppingWorker {
-    /// Slow in the middle third of `seconds` from now on.
+    /// Slow in the middle third of `seconds` from [`SteppingWorker::begin`] on.
     pub fn start(seconds: u64) -> Self {
         let third = Duration::from_secs(seconds) / 3;
         let book = Mutex::new(Book { in_time: vec![0; seconds as usize + 10], ..Book::default() });
-        let inner = Arc::new(Inner { started: Instant::now(), third, at_once: Semaphore::new(AT_ONCE), book });
+        let inner = Arc::new(Inner { began: OnceLock::new(), third, at_once: Semaphore::new(AT_ONCE), book });
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let addr = listener.local_addr().unwrap();
@@ -61,8 +68,9 @@ impl SteppingWorker {
         format!("http://{}/predict", self.addr)
     }
 
-    pub fn started(&self) -> Instant {
-        self.inner.started
+    /// The run begins now, everything being ready.
+    pub fn begin(&self) -> Instant {
+        *self.inner.began.get_or_init(Instant::now)
     }
 
     pub fn book(&self) -> std::sync::MutexGuard<'_, Book> {
@@ -80,14 +88,14 @@ async fn work(inner: Arc<Inner>, body: Bytes) {
     let entries = request["entries"].as_array().map(Vec::as_slice).unwrap_or_default();
     let records = entries.len() as u64;
     let place = inner.at_once.acquire().await.unwrap();
-    let is_slow = (inner.third..2 * inner.third).contains(&inner.started.elapsed());
+    let is_slow = (inner.third..2 * inner.third).contains(&inner.elapsed());
     let alpha = if is_slow { SLOW } else { QUICK };
     tokio::time::sleep(alpha + Duration::from_micros(BETA_US * records)).await;
     drop(place);
     let wall = sluicegate::runtime::clock::system_wall().0;
     let in_time =
         entries.iter().filter(|entry| entry["deadlineMs"].as_i64().is_none_or(|at| wall <= at)).count() as u64;
-    let second = inner.started.elapsed().as_secs() as usize;
+    let second = inner.elapsed().as_secs() as usize;
     let mut book = inner.book.lock().unwrap();
     book.requests += 1;
     book.late += records - in_time;

@@ -5,12 +5,10 @@ Each asks with a number of its own and looks for it in the answer: an answer of 
 
 import itertools
 import json
-import random
 import time
 from collections import Counter
 from dataclasses import dataclass, field
 
-import gevent
 from locust import FastHttpUser, events, task
 from locust.exception import StopUser
 
@@ -58,22 +56,17 @@ def keep(environment, **_) -> None:
 
 
 class Caller(FastHttpUser):
-    """`allowed` are the statuses that are no failure; `timeout_ms` goes along as the request's own. The first call comes
-    after up to `stagger_s`, so that callers who join together do not call together for ever."""
+    """`allowed` are the statuses that are no failure; `timeout_ms` goes along as the request's own."""
 
     abstract = True
     allowed = (200,)
     timeout_ms: int | None = None
-    stagger_s = 0.0
     connection_timeout = 10.0
     network_timeout = 60.0
 
     def __init__(self, environment) -> None:
         self.host = environment.parsed_options.ingress
         super().__init__(environment)
-
-    def on_start(self) -> None:
-        gevent.sleep(random.uniform(0, self.stagger_s))
 
     @task(99)
     def predict(self) -> None:
@@ -93,5 +86,6 @@ class Caller(FastHttpUser):
                 answer.success()
             elif status == 0:
                 calling.reasons[str(answer.error)] += 1
-        if status == 503 and answer.headers.get("x-sluicegate-outcome") == "draining":
-            raise StopUser  # as a client would that knows of another instance
+            closes = (answer.headers or {}).get("connection") == "close"
+        if closes:
+            raise StopUser  # the sidecar is on its way out: a client would turn to another instance

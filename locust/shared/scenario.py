@@ -28,6 +28,7 @@ class Stages(LoadTestShape):
     abstract = True
     stages: list[tuple[float, float]] = []
     beside = 0  # users that are there all the time, beside those that produce
+    joining = 1000.0  # users that come or go a second: a stage begins at once
 
     def tick(self):
         seconds = self.runner.environment.parsed_options.seconds
@@ -36,7 +37,7 @@ class Stages(LoadTestShape):
             end += share * seconds
             if self.get_run_time() < end:
                 users = max(1, round(load * CAPACITY / RECORDS_PER_USER)) + self.beside
-                return users, users
+                return users, self.joining
         return None
 
 
@@ -98,7 +99,7 @@ class Run:
             self.settled_s = time.monotonic() - began
             return
         looked = len(self.watching.looks)  # a look from after the last acknowledgement
-        caught_up = lambda w: len(w.looks) > looked + 1 and w.looks[-1].lag == 0 and w.looks[-1].depth == 0
+        caught_up = lambda w: len(w.looks) > looked + 1 and w.caught_up(w.looks[-1])
         if self.watching.wait_until(caught_up, self.options.settle):
             self.settled_s = time.monotonic() - began
 
@@ -127,8 +128,9 @@ class Run:
         return (looks[-1].worker_records - looks[0].worker_records) / (looks[-1].at - looks[0].at)
 
     def lost(self) -> float:
-        """Acknowledged by the brokers, and neither seen by the worker nor expired on the way to it."""
-        return self.producing.acknowledged - self.watching.books["distinct"] - self.expired()
+        """Acknowledged by the brokers, and neither seen by the worker nor given up on the way to it."""
+        hopeless = self.watching.grew('sluicegate_skipped_records_total{reason="hopeless"}')
+        return self.producing.acknowledged - self.watching.books["distinct"] - self.expired() - hopeless
 
     def always(self) -> list[Band]:
         """What has to hold in every scenario."""

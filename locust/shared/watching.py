@@ -46,6 +46,7 @@ class Look:
     lag: float | None
     depth: float
     worker_records: int
+    partitions: float  # held by the sidecar: the lag is that of these alone
 
 
 @dataclass
@@ -83,7 +84,8 @@ class Watching:
         expired = now.get("sluicegate_expired_records_total", 0) - self.last.get("sluicegate_expired_records_total", 0)
         self.last, self.books = now, books
         lag, depth = now.get("sluicegate_backlog_records"), now.get("sluicegate_queue_records", 0)
-        self.looks.append(Look(at, lag, depth, books["records"]))
+        partitions = now.get("sluicegate_assigned_partitions", 0)
+        self.looks.append(Look(at, lag, depth, books["records"], partitions))
         for age in books["ages_ms"]:
             self.ages.append((at, age))
             self.report("SEEN", "end to end", age)
@@ -101,6 +103,11 @@ class Watching:
     def grew(self, name: str) -> float:
         """How much a counter of the sidecar grew since the start."""
         return self.last.get(name, 0) - self.before.get(name, 0)
+
+    def caught_up(self, look: Look) -> bool:
+        """Nothing is left to do, in any partition that the sidecar had at the start."""
+        whole = look.partitions >= self.before.get("sluicegate_assigned_partitions", 0)
+        return whole and look.lag == 0 and look.depth == 0
 
     def wait_until(self, what, within_s: float) -> bool:
         deadline = time.monotonic() + within_s

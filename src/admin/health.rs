@@ -73,6 +73,7 @@ const fn name(reason: NotReady) -> &'static str {
         NotReady::WorkerBusy => "worker_busy",
         NotReady::WorkerAway => "worker_away",
         NotReady::WorkerMisconfigured => "worker_misconfigured",
+        NotReady::WorkerBroken => "worker_broken",
         NotReady::DeadLetterHeld => "dead_letter_held",
         NotReady::PartitionStopped => "partition_stopped",
     }

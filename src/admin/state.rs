@@ -11,7 +11,7 @@ use crate::{
         fact::{GateStage, PauseReason},
         snapshot::{
             CommitState, ControlState, DeadLetterState, GateState, InFlightState, Knobs, PartitionState, QueueState,
-            RequestsState, RetryState, Snapshot, Starvation, WorkerState,
+            RequestsState, RetryState, SentinelState, Snapshot, Starvation, WorkerState,
         },
     },
     telemetry::last_errors::LastError,
@@ -52,7 +52,10 @@ pub struct EngineState<'a> {
     pub knobs: Knobs,
     pub control: &'a ControlState,
     stalled_partitions: u32,
+    heads_of_line: u32,
     pub invariant_violations: u64,
+    pub invariants: &'a [SentinelState],
+    pub commit_audits: u64,
     pub partitions: Vec<Partition<'a>>,
 }
 
@@ -120,7 +123,10 @@ impl<'a> EngineState<'a> {
             knobs: s.knobs,
             control: &s.control,
             stalled_partitions: s.stalled,
+            heads_of_line: s.heads_of_line,
             invariant_violations: s.violations,
+            invariants: &s.sentinels,
+            commit_audits: s.audits,
             partitions: s.partitions.iter().map(|partition| Partition::of(partition, s.gate.stage)).collect(),
         }
     }

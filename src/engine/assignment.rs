@@ -27,6 +27,9 @@ pub struct Partition {
     pub committed: Option<i64>,
     /// Asked for last; never goes back within an epoch.
     pub asked: Option<i64>,
+    /// The ledger's revision as of what was asked for last, and as of what the group acknowledged.
+    pub asked_revision: u64,
+    pub committed_revision: u64,
     /// In the list of partitions whose frontier moved.
     pub dirty: bool,
     pub pauses: Pauses,
@@ -35,6 +38,10 @@ pub struct Partition {
     pub paused_in_client: Option<bool>,
     pub end: Option<i64>,
     pub stall: Stall,
+    /// What was acknowledged when the group was asked what it has.
+    pub audited: Option<i64>,
+    /// The offset that was told to hold the frontier while nearly everything behind it is done.
+    pub head_told: Option<i64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,7 +91,7 @@ pub struct Partitions {
 
 impl Partitions {
     /// Starts a new epoch of a partition.
-    pub fn assign(&mut self, assignment: &Assignment, lane: LaneId) {
+    pub fn assign(&mut self, assignment: &Assignment, lane: LaneId, ledger: Ledger) {
         let index = assignment.id.index();
         if self.all.len() <= index {
             self.all.resize_with(index + 1, || None);
@@ -97,17 +104,21 @@ impl Partitions {
             number: assignment.number,
             epoch,
             phase: Phase::Active,
-            ledger: Ledger::default(),
+            ledger,
             in_flight: 0,
             queued: 0,
             retrying: 0,
             committed: None,
             asked: None,
+            asked_revision: 0,
+            committed_revision: 0,
             dirty: false,
             pauses: Pauses::default(),
             paused_in_client: None,
             end: None,
             stall: Stall::default(),
+            audited: None,
+            head_told: None,
         });
     }
 
@@ -155,9 +166,22 @@ impl Partition {
         self.retrying = 0;
         self.asked = None;
         self.committed = None;
+        (self.asked_revision, self.committed_revision) = (0, 0);
         self.dirty = false;
         self.stall = Stall::default();
+        (self.audited, self.head_told) = (None, None);
         self.pauses = Pauses::default();
+    }
+
+    /// All that was asked for is acknowledged.
+    pub fn is_committed(&self) -> bool {
+        self.asked == self.committed && self.asked_revision == self.committed_revision
+    }
+
+    /// What was asked for has failed: it is asked for again.
+    pub fn forget_asked(&mut self) {
+        self.asked = None;
+        self.asked_revision = self.committed_revision;
     }
 
     /// Records between the committed offset, or the frontier while nothing is committed yet, and the log's end.

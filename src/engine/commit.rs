@@ -1,12 +1,12 @@
-//! When which frontiers are committed: at most one commit in flight, at most one per interval, and at once when a
-//! partition is to be given back.
+//! When which frontiers are committed, and what is finished beyond them: at most one commit in flight, at most one per
+//! interval, and at once when a partition is to be given back.
 
 use std::time::Duration;
 
 use crate::{
     engine::{
         assignment::{Partition, Partitions, Phase},
-        event::{Command, CommitId, CommitOutcome, CommitResult},
+        event::{Command, CommitId, CommitOutcome, CommitResult, Mark},
     },
     record::PartitionId,
     time::Instant,
@@ -15,8 +15,11 @@ use crate::{
 #[derive(Debug, Default)]
 pub struct Commits {
     in_flight: Option<InFlight>,
-    /// Partitions whose frontier moved since it was last asked for. Each at most once (`Partition::dirty`).
+    /// Partitions of which something finished since a commit was last asked for. Each at most once
+    /// (`Partition::dirty`).
     dirty: Vec<PartitionId>,
+    /// Room for what is finished beyond a frontier.
+    metadata_bytes: usize,
     next_id: u64,
     asked_at: Option<Instant>,
     applied_at: Option<Instant>,
@@ -33,15 +36,30 @@ struct InFlight {
 /// to a session timeout while the coordinator is away, then answers.
 pub const ANSWER_WAIT: Duration = Duration::from_secs(60);
 
+/// The broker's `offset.metadata.max.bytes` is smaller than what was sent.
+const METADATA_TOO_LARGE: &str = "OFFSET_METADATA_TOO_LARGE";
+
+/// Less room than this is not worth having.
+const METADATA_BYTES_MIN: usize = 64;
+
 impl Commits {
-    /// The partition's frontier moved.
+    pub fn new(metadata_bytes: usize) -> Self {
+        Self { metadata_bytes, ..Self::default() }
+    }
+
+    /// Whether what is finished beyond a frontier is kept.
+    pub fn keeps_completed(&self) -> bool {
+        self.metadata_bytes > 0
+    }
+
+    /// The partition's frontier moved, or something beyond it was finished.
     pub fn mark_dirty(&mut self, id: PartitionId, dirty: &mut bool) {
         if !std::mem::replace(dirty, true) {
             self.dirty.push(id);
         }
     }
 
-    /// Asks for every frontier that moved, if the interval is over or `urgent`.
+    /// Asks for every partition that has news, if the interval is over or `urgent`.
     pub fn ask(
         &mut self,
         now: Instant,
@@ -60,10 +78,13 @@ impl Commits {
                 continue;
             };
             partition.dirty = false;
-            let Some(frontier) = partition.ledger.frontier() else { continue };
-            if partition.asked.max(partition.committed).is_none_or(|asked| frontier > asked) {
-                partition.asked = Some(frontier);
-                offsets.push((id, frontier));
+            let Some(offset) = partition.ledger.frontier() else { continue };
+            let (asked, revision) = (partition.asked.max(partition.committed), partition.ledger.revision());
+            let beyond = self.metadata_bytes > 0 && Some(offset) == asked && revision != partition.asked_revision;
+            if beyond || asked.is_none_or(|asked| offset > asked) {
+                (partition.asked, partition.asked_revision) = (Some(offset), revision);
+                let metadata = partition.ledger.completed(self.metadata_bytes).into();
+                offsets.push(Mark { partition: id, offset, metadata });
             }
         }
         if offsets.is_empty() {
@@ -82,8 +103,8 @@ impl Commits {
             return;
         }
         self.last_error = Some("no answer".to_owned());
-        for (id, partition) in partitions.owned_mut().filter(|(_, p)| p.asked.is_some() && p.asked != p.committed) {
-            partition.asked = None;
+        for (id, partition) in partitions.owned_mut().filter(|(_, p)| p.asked.is_some() && !p.is_committed()) {
+            partition.forget_asked();
             self.mark_dirty(id, &mut partition.dirty);
         }
     }
@@ -105,13 +126,18 @@ impl Commits {
                     // The same number is in `asked` unless the epoch ended meanwhile.
                     if let Some(p) = partition.filter(|p| p.asked == Some(result.offset)) {
                         p.committed = Some(result.offset);
+                        p.committed_revision = p.asked_revision;
                     }
                 }
                 CommitOutcome::EpochOver(code) => self.last_error = Some(code.clone()),
                 CommitOutcome::Failed(code) => {
                     self.last_error = Some(code.clone());
+                    if code == METADATA_TOO_LARGE {
+                        self.metadata_bytes =
+                            Some(self.metadata_bytes / 2).filter(|m| *m >= METADATA_BYTES_MIN).unwrap_or(0);
+                    }
                     if let Some(p) = partition.filter(|p| p.asked == Some(result.offset)) {
-                        p.asked = None;
+                        p.forget_asked();
                         self.mark_dirty(result.partition, &mut p.dirty);
                     }
                 }
@@ -124,9 +150,9 @@ impl Commits {
         self.in_flight.is_some()
     }
 
-    /// Whether the frontier of every one of these partitions was asked for and answered, one way or the other.
+    /// Whether all that finished of these partitions was asked for and answered, one way or the other.
     pub fn is_settled<'a>(&self, mut partitions: impl Iterator<Item = &'a Partition>) -> bool {
-        partitions.all(|p| !p.dirty && (!self.in_flight() || p.asked.is_none() || p.asked == p.committed))
+        partitions.all(|p| !p.dirty && (!self.in_flight() || p.asked.is_none() || p.is_committed()))
     }
 
     pub fn next_wake(&self, interval: Duration) -> Option<Instant> {

@@ -26,6 +26,9 @@ use crate::{
 impl Engine {
     pub(super) fn dispatch(&mut self, now: Now, out: &mut Effects) {
         while self.has_slot(now.mono) {
+            if self.worker.may_spend() && self.probe_with_one(now, out) {
+                continue;
+            }
             if let Some(group) = self.next_retry(now, out) {
                 self.send(now, group, true, out);
             } else if let Some((lane, contested)) = self.next_lane(now) {
@@ -34,6 +37,24 @@ impl Engine {
                 return;
             }
         }
+    }
+
+    /// A single fresh record, where there is one: what failed before may be to blame itself.
+    fn probe_with_one(&mut self, now: Now, out: &mut Effects) -> bool {
+        let whole = std::mem::replace(&mut self.values.batch_records, 1);
+        self.probing = true;
+        let lane = self.next_lane(now);
+        let before = self.in_flight.batches();
+        if let Some((lane, contested)) = lane {
+            self.send_fresh(now, lane, contested, out);
+        }
+        self.values.batch_records = whole;
+        self.probing = false;
+        let sent = self.in_flight.batches() > before;
+        if sent {
+            self.worker.on_spent();
+        }
+        sent
     }
 
     fn has_slot(&self, now: Instant) -> bool {
@@ -47,7 +68,7 @@ impl Engine {
 
     /// Fresh records wait while dead letters are held (the way out is blocked) or the retry pool is at its bound.
     pub(super) fn takes_fresh(&self) -> bool {
-        self.letters.held() == 0 && self.takes_requests()
+        self.probing || (self.letters.held() == 0 && self.takes_requests())
     }
 
     /// Requests have no dead letters, and do not wait for them.
@@ -126,6 +147,7 @@ impl Engine {
     fn send(&mut self, now: Now, group: Group, retry: bool, out: &mut Effects) {
         let Group { lane, records, suspicion, behind, budgeted } = group;
         let Some(topic) = self.queue.lane(lane).map(|lane| lane.topic.clone()) else { return };
+        self.look_at_batch(now, &records, records.iter().map(Record::charge).sum(), out);
         let id = self.in_flight.next_id();
         let (mut bytes, mut attempts, mut oldest) = (0, 0, now.mono);
         for record in &records {

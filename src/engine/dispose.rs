@@ -6,6 +6,7 @@ use crate::{
         event::{Action, DeadLetter, DeadLettered, Reason},
         fact::{Fact, PauseReason, Stage},
         requests::Why,
+        sentinel::Invariant,
         settings::PoisonPolicy,
     },
     record::Record,
@@ -16,8 +17,27 @@ impl Engine {
     /// Finishes a record of a running epoch; any other is only let go.
     pub(super) fn finish(&mut self, now: Now, record: &Record, out: &mut Effects) {
         self.order.free(record);
-        let Some(partition) = self.partitions.current(record) else { return };
+        if self.enter_finished(now, record, out) {
+            self.letter_budget.on_settled(now.mono, 1);
+        }
+    }
+
+    /// A record that an earlier epoch finished comes by again. It settles nothing, so it earns no dead letters.
+    pub(super) fn pass_over(&mut self, now: Now, record: &Record, out: &mut Effects) {
+        self.enter_finished(now, record, out);
+        let Some((topic, number)) = self.partitions.get(record.partition).map(|p| (p.topic.clone(), p.number)) else {
+            return;
+        };
+        out.fact(Fact::Skipped { topic, number, offset: record.offset, reason: Reason::CompletedBefore });
+    }
+
+    /// False for an epoch that is over.
+    fn enter_finished(&mut self, now: Now, record: &Record, out: &mut Effects) -> bool {
+        let Some(partition) = self.partitions.current(record) else { return false };
         match partition.ledger.finish(now.mono, record.notes.seq) {
+            Ok(false) if self.commits.keeps_completed() => {
+                self.commits.mark_dirty(record.partition, &mut partition.dirty);
+            }
             Ok(false) => {}
             Ok(true) => {
                 self.commits.mark_dirty(record.partition, &mut partition.dirty);
@@ -27,10 +47,12 @@ impl Engine {
             }
             Err(error) => {
                 let what = format!("{}-{} offset {}: {error}", partition.topic, partition.number, record.offset);
-                self.violate("I1", what, out);
+                self.look(Invariant::I1, false, || what, out);
+                return true;
             }
         }
-        self.letter_budget.on_settled(now.mono, 1);
+        self.look(Invariant::I1, true, String::new, out);
+        true
     }
 
     pub(super) fn expire(&mut self, now: Now, record: Record, stage: Stage, out: &mut Effects) {

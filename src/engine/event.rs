@@ -26,6 +26,8 @@ pub enum Event {
     Settled(Settled),
     /// The answer to [`Command::Commit`].
     Committed { id: CommitId, results: Vec<CommitResult> },
+    /// The answer to [`Command::ReadCommitted`], for the partitions of which it is known.
+    CommittedRead(Vec<(PartitionId, Option<i64>)>),
     /// The answer to [`Action::DeadLetter`]; the letter comes back either way.
     DeadLettered(DeadLettered),
     /// Somebody asks over HTTP, and waits for [`Action::Reply`].
@@ -65,7 +67,9 @@ pub enum Command {
     /// This partition stands still for no reason: resume it and seek to where it was read.
     Repair(PartitionId),
     /// Commit these offsets (each the next offset to read). One commit is in flight at a time.
-    Commit { id: CommitId, offsets: Vec<(PartitionId, i64)> },
+    Commit { id: CommitId, offsets: Vec<Mark> },
+    /// Ask the group what it has committed. Answered by [`Event::CommittedRead`], or not at all.
+    ReadCommitted(Vec<PartitionId>),
     /// Give these revoked partitions back to the group.
     Release(Vec<PartitionId>),
     /// Leave the group; everything that could be committed is.
@@ -77,6 +81,27 @@ pub struct Assignment {
     pub id: PartitionId,
     pub topic: Arc<str>,
     pub number: i32,
+    /// What the group has committed, where the source could find it out before the first record.
+    pub committed: Option<Committed>,
+}
+
+/// A committed offset as the group keeps it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Committed {
+    pub offset: i64,
+    /// What was kept beside it, by whomever. Ours is what is finished beyond
+    /// ([`Completed`](crate::engine::ledger::completed::Completed)).
+    pub metadata: Box<str>,
+}
+
+/// One partition's part of a commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark {
+    pub partition: PartitionId,
+    /// The next offset to read.
+    pub offset: i64,
+    /// What is finished beyond it, as text to be kept beside the offset; empty when nothing is.
+    pub metadata: Box<str>,
 }
 
 /// The source has read everything before `offset`, markers and compacted gaps included.
@@ -236,6 +261,10 @@ pub enum Reason {
     Tombstone,
     /// No batch could have finished it before its deadline (`TTL_MODE=predictive`).
     Hopeless,
+    /// It held its partition's frontier while nearly everything behind it was done (`HEAD_OF_LINE_POLICY=dlq`).
+    HeadOfLine,
+    /// It was finished before this assignment began, as the commit's metadata says.
+    CompletedBefore,
 }
 
 impl Reason {
@@ -249,6 +278,8 @@ impl Reason {
             Self::Undecodable => "undecodable",
             Self::Tombstone => "tombstone",
             Self::Hopeless => "hopeless",
+            Self::HeadOfLine => "head_of_line",
+            Self::CompletedBefore => "completed_before",
         }
     }
 }

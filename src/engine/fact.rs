@@ -162,10 +162,20 @@ pub enum Fact {
         results: Vec<CommitResult>,
         took: Duration,
     },
+    /// The group has not committed what we did: somebody else has, or it was lost. It is committed again.
+    CommittedDiffers {
+        topic: Arc<str>,
+        number: i32,
+        /// Acknowledged to us.
+        known: i64,
+        found: Option<i64>,
+    },
     /// Something of an epoch that is over arrived and was ignored.
     Stale {
         what: &'static str,
     },
+    /// One record has held its partition's frontier for long, while nearly everything behind it is done.
+    HeadOfLine(Head),
     /// A partition stood still for no reason and was repaired; `again` counts the repairs in a row.
     Repaired {
         topic: Arc<str>,
@@ -219,6 +229,18 @@ impl Stage {
             Self::Retry => "retry",
         }
     }
+}
+
+/// A record that holds its partition's frontier.
+#[derive(Debug, Clone)]
+pub struct Head {
+    pub topic: Arc<str>,
+    pub number: i32,
+    pub offset: i64,
+    pub held_for: Duration,
+    /// Finished records beyond it, of `span` from it on.
+    pub beyond: u32,
+    pub span: u32,
 }
 
 /// One transition of the gate or of one partition's own gate.

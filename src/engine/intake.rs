@@ -7,10 +7,11 @@ use crate::{
         Effects, Engine,
         admission::{self, Deadline, Verdict},
         assignment::{Partition, Phase},
-        event::{Assignment, CommitId, CommitResult, PartitionEnd},
+        event::{Assignment, CommitId, CommitResult, PartitionEnd, Reason},
         fact::{Fact, Stage},
-        ledger::LedgerError,
+        ledger::{Ledger, LedgerError, completed::Completed},
         order::OrderLocks,
+        sentinel::Invariant,
     },
     record::Record,
     time::Now,
@@ -25,7 +26,9 @@ impl Engine {
             let lane = self.queue.lane_id(&assignment.topic);
             // A partition that comes back without having been revoked (an adapter's slip) must not leave old records.
             self.abandon_partition(assignment.id, "reassigned", out);
-            self.partitions.assign(assignment, lane);
+            let before = assignment.committed.as_ref().filter(|_| self.commits.keeps_completed());
+            let before = before.and_then(|kept| Completed::decode(&kept.metadata, kept.offset));
+            self.partitions.assign(assignment, lane, Ledger::resume(before.unwrap_or_default()));
             self.control.add_route(lane.0, &assignment.topic);
         }
         let assigned = u32::try_from(assignments.len()).unwrap_or(u32::MAX);
@@ -60,6 +63,9 @@ impl Engine {
         if !self.charge(now, &mut record, out) {
             return;
         }
+        if self.was_completed(&record) {
+            return self.pass_over(now, &record, out);
+        }
         if self.settings.ttl {
             match admission::deadline(&record.payload) {
                 Deadline::None => {}
@@ -75,7 +81,7 @@ impl Engine {
         match admission::judge(&self.settings, now.wall, &record) {
             Verdict::Admit => self.enqueue(record, out),
             Verdict::Expired { .. } => self.expire(now, record, Stage::Intake, out),
-            Verdict::Skip => self.skip(now, record, crate::engine::event::Reason::Tombstone, out),
+            Verdict::Skip => self.skip(now, record, Reason::Tombstone, out),
             Verdict::GiveUp(reason) => self.give_up(now, record, reason, None, None, out),
         }
     }
@@ -103,17 +109,21 @@ impl Engine {
                 return self.charge(now, record, out);
             }
             Err(error) => {
-                self.violate("I1", error.to_string(), out);
+                self.violate(Invariant::I1, error.to_string(), out);
                 return false;
             }
         }
         record.notes.epoch = partition.epoch;
-        if partition.ledger.span() > self.settings.span_max {
-            let what = format!("{}-{}: span {}", partition.topic, partition.number, partition.ledger.span());
-            self.violate("I6", what, out);
-        }
+        let (topic, number, span) = (partition.topic.clone(), partition.number, partition.ledger.span());
+        let what = || format!("{topic}-{number}: span {span}");
+        self.look(Invariant::I6, span <= self.settings.span_max, what, out);
         self.pause_for_span(record.partition, out);
         true
+    }
+
+    /// Whether the epoch before this one, here or elsewhere, finished it.
+    fn was_completed(&mut self, record: &Record) -> bool {
+        self.partitions.get_mut(record.partition).is_some_and(|p| p.ledger.was_completed(record.offset))
     }
 
     fn enqueue(&mut self, record: Record, out: &mut Effects) {

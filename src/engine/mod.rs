@@ -12,6 +12,7 @@
 
 pub mod admission;
 mod assignment;
+mod audit;
 mod commit;
 mod credit;
 mod dead_letter;
@@ -21,6 +22,7 @@ pub mod event;
 pub mod fact;
 mod fill;
 mod gate;
+mod head_of_line;
 mod in_flight;
 mod intake;
 pub mod ledger;
@@ -31,6 +33,7 @@ mod queue;
 mod release;
 mod requests;
 pub mod retry;
+mod sentinel;
 pub mod settings;
 mod settle;
 mod share;
@@ -43,6 +46,7 @@ use crate::{
     control::{Ceilings, Control, Policies, dials::Values},
     engine::{
         assignment::Partitions,
+        audit::Audit,
         commit::Commits,
         credit::Credit,
         dead_letter::{LetterBudget, Outbox},
@@ -50,6 +54,7 @@ use crate::{
         fact::Fact,
         fill::View,
         gate::Gate,
+        head_of_line::HeadBudget,
         in_flight::InFlight,
         observe::Starving,
         order::OrderLocks,
@@ -57,6 +62,7 @@ use crate::{
         release::{Drain, Revoke},
         requests::Requests,
         retry::{RetryBudget, RetryPool},
+        sentinel::{Invariant, Sentinels},
         settings::EngineSettings,
         worker_health::WorkerHealth,
     },
@@ -98,6 +104,7 @@ pub struct Engine {
     retry_budget: RetryBudget,
     letters: Outbox,
     letter_budget: LetterBudget,
+    head_budget: HeadBudget,
     commits: Commits,
     /// Revokes whose in-flight work is waited for; one, or a few when the group is in turmoil.
     revokes: Vec<Revoke>,
@@ -116,8 +123,13 @@ pub struct Engine {
     batch_bytes_max: u64,
     /// The queue is not swept for expired records before this.
     next_sweep: Instant,
+    /// A single fresh record is being sent to a worker that is taken for broken, whatever else would hold it back.
+    probing: bool,
     starving: Starving,
-    violations: u64,
+    sentinels: Sentinels,
+    audit: Audit,
+    /// Committed offsets read back and compared.
+    audits: u64,
     /// Emptied record lists, to be filled again. Bound: twice the concurrency limit.
     spare: Vec<Vec<Record>>,
 }
@@ -147,7 +159,9 @@ impl Engine {
             view: View::default(),
             retry_budget: RetryBudget::new(settings.retry.budget_pct),
             letter_budget: LetterBudget::new(settings.dead_letter_max_pct),
+            head_budget: HeadBudget::default(),
             batch_bytes_max: settings.batch_bytes_max,
+            commits: Commits::new(settings.commit_metadata_bytes),
             settings,
             partitions: Partitions::default(),
             queue: Queue::default(),
@@ -159,12 +173,14 @@ impl Engine {
             requests: Requests::default(),
             retries: RetryPool::default(),
             letters: Outbox::default(),
-            commits: Commits::default(),
             revokes: Vec::new(),
             drain: None,
             next_sweep: Instant::ZERO,
+            probing: false,
             starving: Starving::default(),
-            violations: 0,
+            sentinels: Sentinels::default(),
+            audit: Audit::default(),
+            audits: 0,
             spare: Vec::new(),
         }
     }
@@ -179,6 +195,7 @@ impl Engine {
             Event::Progress(progress) => self.on_progress(now, &progress, out),
             Event::Settled(settled) => self.on_settled(now, settled, out),
             Event::Committed { id, results } => self.on_committed(now, id, results, out),
+            Event::CommittedRead(found) => self.on_committed_read(&found, out),
             Event::DeadLettered(answer) => self.on_dead_lettered(now, answer, out),
             Event::Requested(request) => self.on_requested(now, request, out),
             Event::CallerGone(id) => self.on_caller_gone(now, id, out),
@@ -234,17 +251,26 @@ impl Engine {
         }
     }
 
-    fn send_commit(&mut self, command: Command, out: &mut Effects) {
-        if let Command::Commit { offsets, .. } = &command {
-            out.fact(Fact::CommitAsked { offsets: offsets.clone() });
-        }
-        out.command(command);
+    /// What is committed was read, is not below what was committed before, and nothing unfinished lies below it.
+    fn look_at_mark(&mut self, mark: &event::Mark, out: &mut Effects) {
+        let Some(partition) = self.partitions.get(mark.partition) else { return };
+        let (frontier, position, committed) =
+            (partition.ledger.frontier(), partition.ledger.position(), partition.committed);
+        let what = || format!("offset {} is committed, the frontier is {frontier:?}", mark.offset);
+        self.look(Invariant::I2, frontier == Some(mark.offset) && position >= frontier, what, out);
+        let what = || format!("offset {} is committed after {committed:?}", mark.offset);
+        self.look(Invariant::I3, committed <= Some(mark.offset), what, out);
     }
 
-    /// A promise was broken: counted, told, and the safer of two ways taken by the caller.
-    fn violate(&mut self, invariant: &'static str, what: String, out: &mut Effects) {
-        self.violations += 1;
-        out.fact(Fact::Violation { invariant, what });
+    fn send_commit(&mut self, command: Command, out: &mut Effects) {
+        if let Command::Commit { offsets, .. } = &command {
+            for mark in offsets {
+                self.look_at_mark(mark, out);
+            }
+            let offsets = offsets.iter().map(|mark| (mark.partition, mark.offset)).collect();
+            out.fact(Fact::CommitAsked { offsets });
+        }
+        out.command(command);
     }
 }
 

@@ -114,6 +114,8 @@ impl Engine {
             },
             worker: WorkerState {
                 health: self.worker.trouble().map_or("ready", |trouble| trouble.name()),
+                charges: !self.worker.is_broken(),
+                charges_from: self.worker.charges_from(),
                 for_ms: age_ms(Some(self.worker.since())),
                 detail: self.worker.detail().map(Into::into),
             },
@@ -132,7 +134,10 @@ impl Engine {
             },
             partitions,
             stalled: self.stalled(),
-            violations: self.violations,
+            heads_of_line: self.heads(),
+            violations: self.sentinels.breaches(),
+            sentinels: self.sentinels.state(),
+            audits: self.audits,
         }
     }
 
@@ -190,6 +195,7 @@ fn partition_state(p: &Partition, hard: bool, now: Now) -> PartitionState {
         end: p.end,
         lag: p.lag(),
         span: p.ledger.span(),
+        beyond: p.ledger.beyond(),
         in_flight: p.in_flight,
         frontier_age_ms: held,
     }

@@ -217,7 +217,7 @@ impl Engine {
         if self.settings.commit_interval.is_none() {
             return 0;
         }
-        let behind = self.partitions.owned().filter(|(_, p)| p.dirty || p.asked > p.committed);
+        let behind = self.partitions.owned().filter(|(_, p)| p.dirty || (p.asked.is_some() && !p.is_committed()));
         u32::try_from(behind.count()).unwrap_or(u32::MAX)
     }
 

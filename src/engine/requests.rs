@@ -18,6 +18,7 @@ use crate::{
         event::{Action, Outcome, Reason, Reply, Request, Said},
         fact::Fact,
         queue::LaneId,
+        sentinel::Invariant,
         share::{Turns, reserve},
         snapshot::RequestsState,
     },
@@ -125,7 +126,7 @@ impl Engine {
         let Request { mut record, deadline } = request;
         let (Some(id), Some(settings)) = (record.request(), self.settings.requests.as_ref()) else { return };
         if self.requests.is_open(id) {
-            return self.violate("I1", format!("two requests are numbered {}", id.0), out);
+            return self.violate(Invariant::I1, format!("two requests are numbered {}", id.0), out);
         }
         let latest = UnixMillis(now.wall.0.saturating_add(millis(settings.timeout)));
         let deadline = deadline.map_or(latest, |asked| asked.min(latest));

@@ -122,7 +122,13 @@ impl RetryPool {
         self.extract(wanted, drop);
     }
 
-    fn extract(&mut self, wanted: impl Fn(&Record) -> bool, mut with: impl FnMut(Record)) {
+    /// Whether any record here is wanted.
+    pub fn any(&self, wanted: impl Fn(&Record) -> bool) -> bool {
+        self.waiting.values().any(|group| group.records.iter().chain(&group.behind).any(&wanted))
+    }
+
+    /// Takes out what is wanted.
+    pub fn extract(&mut self, wanted: impl Fn(&Record) -> bool, mut with: impl FnMut(Record)) {
         let (records, bytes) = (&mut self.records, &mut self.bytes);
         self.waiting.retain(|_, group| {
             for list in [&mut group.records, &mut group.behind] {

@@ -2,9 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use crate::control::{
-    dials::Values,
-    settings::{Adaptive, ControlSettings},
+use crate::{
+    control::{
+        dials::Values,
+        settings::{Adaptive, ControlSettings},
+    },
+    engine::ledger::completed::TEXT_BYTES_MAX,
 };
 
 #[derive(Debug, Clone, PartialEq)]
@@ -42,10 +45,18 @@ pub struct EngineSettings {
     pub span_max: u32,
     /// `None` with `USE_MANUAL_COMMIT=false`: the source stores offsets itself.
     pub commit_interval: Option<Duration>,
+    /// Room beside a committed offset for what is finished beyond it; zero keeps nothing there.
+    pub commit_metadata_bytes: usize,
+    /// The group's committed offsets are read back and compared this often.
+    pub audit_every: Option<Duration>,
     /// How long in-flight work of a revoked partition is waited for.
     pub revoke_drain: Duration,
     /// A partition that is assigned, not gated, behind, and does not move for this long is repaired.
     pub stall_after: Duration,
+    /// A record that holds its frontier for this long, with nearly everything behind it done, is told.
+    pub head_of_line_after: Duration,
+    /// And given up to the dead letters, under a budget (`HEAD_OF_LINE_POLICY=dlq`).
+    pub head_of_line_letters: bool,
     /// `None` without `INGRESS_ADDR`.
     pub requests: Option<RequestSettings>,
     pub control: ControlSettings,
@@ -169,8 +180,12 @@ impl Default for EngineSettings {
             dead_letter_max_pct: 5.0,
             span_max: 10_000,
             commit_interval: Some(Duration::from_secs(1)),
+            commit_metadata_bytes: TEXT_BYTES_MAX,
+            audit_every: Some(Duration::from_secs(300)),
             revoke_drain: Duration::from_secs(10),
             stall_after: Duration::from_secs(30),
+            head_of_line_after: Duration::from_secs(60),
+            head_of_line_letters: false,
             requests: None,
             control: ControlSettings::default(),
         }

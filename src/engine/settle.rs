@@ -15,6 +15,7 @@ use crate::{
         queue::LaneId,
         requests::Place,
         retry::{Group, Suspicion, backoff, cap_by_deadline},
+        sentinel::Invariant,
         settings::Ordering,
         steer,
         worker_health::{Setback, Trouble},
@@ -34,6 +35,14 @@ impl Wait {
     fn none(cause: &'static str) -> Self {
         Self { delay: Duration::ZERO, cause }
     }
+}
+
+/// How a batch was sent.
+#[derive(Clone, Copy)]
+struct Sent {
+    at: Instant,
+    /// None of it had failed before.
+    fresh: bool,
 }
 
 /// What became of one call, apart from its records.
@@ -76,7 +85,10 @@ impl Engine {
         if budgeted && answer == Answer::Done {
             self.retry_budget.on_success();
         }
-        self.note_health(now, &answer, since, detail.as_deref(), out);
+        // What fails while the worker is known to be broken says nothing of the records.
+        let charged = answer != Answer::Failed || self.worker.take_charge(now.mono);
+        let fresh = suspicion == Suspicion::None && batch.records.iter().all(|record| record.notes.attempts == 0);
+        self.note_health(now, &answer, Sent { at: since, fresh }, detail.as_deref(), out);
         let mut records = batch.records;
         let bytes = records.iter().map(Record::charge).sum();
         self.land(&mut records, &answer, out);
@@ -85,6 +97,7 @@ impl Engine {
             Answer::Done => self.complete_all(now, call, records, out),
             Answer::Each(verdicts) => self.settle_each(now, call, records, verdicts, out),
             Answer::Busy { .. } | Answer::Away | Answer::Misconfigured => self.take_back(now, call, records, out),
+            Answer::Failed if !charged => self.take_back(now, call, records, out),
             Answer::NotSent => self.resend_unexpired(now, call, records, out),
             Answer::Failed => self.settle_failed(now, call, records, out),
             Answer::Refused => self.settle_refused(now, call, records, out),
@@ -92,8 +105,9 @@ impl Engine {
         }
     }
 
-    fn note_health(&mut self, now: Now, answer: &Answer, sent: Instant, detail: Option<&str>, out: &mut Effects) {
+    fn note_health(&mut self, now: Now, answer: &Answer, sent: Sent, detail: Option<&str>, out: &mut Effects) {
         let (trouble, retry_after) = match answer {
+            Answer::Failed if self.worker.on_failed(now.mono, sent.fresh) => (Trouble::Broken, None),
             Answer::Busy { retry_after } => (Trouble::Busy, *retry_after),
             Answer::Away => (Trouble::Away, None),
             Answer::Misconfigured => (Trouble::Misconfigured, None),
@@ -101,6 +115,9 @@ impl Engine {
             // Nothing was sent, so the worker has said nothing.
             Answer::Each(verdicts) if verdicts.iter().all(|verdict| *verdict == Verdict::Undecodable) => return,
             _ => {
+                if *answer != Answer::Failed {
+                    self.worker.on_success();
+                }
                 if let Some(after) = self.worker.on_taken(now.mono) {
                     out.fact(Fact::WorkerBack { after });
                 }
@@ -108,7 +125,7 @@ impl Engine {
             }
         };
         let check_back = self.control.check_back();
-        let setback = Setback { sent, trouble, retry_after, detail, check_back };
+        let setback = Setback { sent: sent.at, trouble, retry_after, detail, check_back };
         if let Some(hold) = self.worker.on_trouble(now, &self.settings.retry, &setback) {
             out.fact(Fact::WorkerHeld { cause: trouble.name(), hold, detail: detail.map(Into::into) });
         }
@@ -173,7 +190,7 @@ impl Engine {
     ) {
         if verdicts.len() != records.len() {
             // The adapter's slip: the safe reading is that nobody succeeded.
-            self.violate("I1", format!("{} verdicts for {} records", verdicts.len(), records.len()), out);
+            self.violate(Invariant::I1, format!("{} verdicts for {} records", verdicts.len(), records.len()), out);
             return self.settle_failed(now, call, records, out);
         }
         let mut done = self.spare.pop().unwrap_or_default();
@@ -322,6 +339,10 @@ impl Engine {
             if is_expired(record.notes.deadline, now.wall) {
                 self.expire(now, record, Stage::Retry, out);
             } else if self.may_go_on(&record) {
+                if self.is_condemned(now, &record) {
+                    self.give_up_head(now, record, out);
+                    continue;
+                }
                 if let Some(partition) = self.partitions.current(&record) {
                     partition.retrying += 1;
                 }

@@ -6,6 +6,7 @@ use crate::{
         settings::{Adaptive, QueueOrder, TtlMode},
     },
     engine::fact::{GateStage, PauseReason},
+    time::Instant,
 };
 
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
@@ -30,7 +31,22 @@ pub struct Snapshot {
     pub partitions: Vec<PartitionState>,
     /// Partitions that stood still for no reason and did not move after repeated repairs: `/livez` fails.
     pub stalled: u32,
+    /// Partitions whose frontier one record holds while nearly everything behind it is done.
+    pub heads_of_line: u32,
+    /// Sum of the breaches of `sentinels`.
     pub violations: u64,
+    pub sentinels: Vec<SentinelState>,
+    /// Committed offsets read back from the group and compared.
+    pub audits: u64,
+}
+
+/// One promise: how often it was looked at, and did not hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+pub struct SentinelState {
+    /// `I1` to `I9` of docs/ARCHITECTURE.md.
+    pub invariant: &'static str,
+    pub checks: u64,
+    pub breaches: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -50,6 +66,7 @@ pub enum NotReady {
     WorkerBusy,
     WorkerAway,
     WorkerMisconfigured,
+    WorkerBroken,
     DeadLetterHeld,
     PartitionStopped,
 }
@@ -124,8 +141,13 @@ pub struct DeadLetterState {
 
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct WorkerState {
-    /// `ready`, `busy`, `away` or `misconfigured`.
+    /// `ready`, `busy`, `away`, `misconfigured` or `broken`.
     pub health: &'static str,
+    /// Failures are charged to the records that failed; not while the worker is, or seems to be, broken.
+    pub charges: bool,
+    /// From when on the next one is, where that is not always.
+    #[serde(skip)]
+    pub charges_from: Option<Instant>,
     pub for_ms: u64,
     /// What the worker said last when it was not ready.
     pub detail: Option<String>,
@@ -261,6 +283,8 @@ pub struct PartitionState {
     pub lag: Option<i64>,
     /// Records polled and not finished or finished beyond the frontier.
     pub span: u32,
+    /// Of these, finished: what a restart passes over, as far as the commit has room to say it.
+    pub beyond: u32,
     pub in_flight: u32,
     /// How long the frontier has been held by its oldest unfinished record.
     pub frontier_age_ms: u64,

@@ -16,6 +16,7 @@ use crate::{
         fact::Fact,
         in_flight::Flight,
         queue::{Lane, LaneId},
+        sentinel::Invariant,
         snapshot::{ControlState, DecisionState, RouteState, ShedState},
         worker_health::Trouble,
     },
@@ -44,7 +45,11 @@ impl Engine {
         }
         self.control.tick(now.mono, self.in_flight.batches(), self.condition());
         let (applied, moved) = (self.control.is_on(), self.control.dials().has_news());
-        for decision in self.control.dials_mut().news() {
+        let decisions: Vec<_> = self.control.dials_mut().news().collect();
+        for decision in decisions {
+            let (min, max) = self.control.dials().bounds(decision.knob);
+            let (to, what) = (decision.to(), || format!("{decision:?}: bounds {min} to {max}"));
+            self.look(Invariant::I9, (min..=max).contains(&to), what, out);
             out.fact(Fact::KnobMoved { decision, applied });
         }
         if applied && moved {
@@ -56,7 +61,7 @@ impl Engine {
     /// What the law may conclude from how things stand.
     fn condition(&self) -> Condition {
         match self.worker.trouble() {
-            Some(Trouble::Away | Trouble::Misconfigured) => return Condition::Away,
+            Some(Trouble::Away | Trouble::Misconfigured | Trouble::Broken) => return Condition::Away,
             Some(Trouble::Busy) => return Condition::Disturbed,
             None => {}
         }

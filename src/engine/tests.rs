@@ -17,6 +17,11 @@ use crate::{
 };
 
 /// An engine with its effects sorted into what a test asks about.
+mod broken;
+mod completed;
+mod heads;
+mod watching;
+
 struct Bench {
     engine: Engine,
     now: Now,
@@ -33,7 +38,7 @@ impl Bench {
         let now = Now { mono: Instant::from_millis(1_000), wall: UnixMillis(1_000_000), jitter: u32::MAX };
         let mut bench =
             Self { engine: Engine::new(settings), now, out: vec![], commands: vec![], letters: vec![], facts: vec![] };
-        let assign = |id, number| Assignment { id: PartitionId(id), topic: Arc::from("t"), number };
+        let assign = |id, number| Assignment { id: PartitionId(id), topic: Arc::from("t"), number, committed: None };
         bench.step(Event::Assigned(vec![assign(0, 0), assign(1, 1)]));
         bench
     }
@@ -98,6 +103,11 @@ impl Bench {
     }
 
     fn last_commit(&self) -> Option<(event::CommitId, Vec<(PartitionId, i64)>)> {
+        let (id, marks) = self.last_marks()?;
+        Some((id, marks.iter().map(|mark| (mark.partition, mark.offset)).collect()))
+    }
+
+    fn last_marks(&self) -> Option<(event::CommitId, Vec<event::Mark>)> {
         self.commands.iter().rev().find_map(|command| match command {
             Command::Commit { id, offsets } => Some((*id, offsets.clone())),
             _ => None,
@@ -161,7 +171,8 @@ fn only_the_contiguous_frontier_is_committed_and_once_per_interval() {
     let first = bench.out.remove(0);
     bench.answer(Answer::Done);
     bench.pass(1_000);
-    assert_eq!(bench.last_commit(), None, "the second batch is done, the first holds the frontier");
+    assert_eq!(bench.last_commit().unwrap().1, [(P0, 0)], "the second batch is done, the first holds the frontier");
+    bench.answer_commit(CommitOutcome::Applied);
     bench.out.push(first);
     bench.answer(Answer::Done);
     assert_eq!(bench.last_commit().unwrap().1, [(P0, 64)]);
@@ -282,22 +293,33 @@ fn a_dead_letter_is_finished_only_when_it_is_acknowledged() {
 }
 
 #[test]
-fn a_worker_that_fails_everything_cannot_empty_the_topic_into_the_dead_letters() {
+fn a_worker_that_fails_or_refuses_everything_cannot_empty_the_topic_into_the_dead_letters() {
+    let (lettered, failed) = lettered_by(Answer::Failed);
+    assert!(lettered <= 10, "{lettered}");
+    assert_eq!(failed.engine.snapshot(failed.now).not_ready, [NotReady::WorkerBroken]);
+    let (lettered, refused) = lettered_by(Answer::Refused);
+    assert_eq!(lettered, 10);
+    assert!(refused.facts.iter().any(|f| matches!(f, Fact::DeadLetterHeld { .. })));
+    assert!(refused.engine.snapshot(refused.now).queue.records > 80, "the rest waits in the queue");
+}
+
+/// Dead letters of a hundred records after 200 such answers.
+fn lettered_by(answer: Answer) -> (usize, Bench) {
     let retry = settings::RetrySettings { attempts_max: 1, ..settings().retry };
     let mut bench = Bench::new(EngineSettings { batch_records_max: 1, retry, ..settings() });
     bench.poll(0..100);
     for _ in 0..200 {
-        if !bench.out.is_empty() {
-            bench.answer(Answer::Failed);
+        if bench.out.is_empty() {
+            bench.pass(100);
+        } else {
+            bench.answer(answer.clone());
         }
         while let Some(letter) = bench.letters.pop() {
             bench.step(Event::DeadLettered(DeadLettered::Acknowledged { letter }));
         }
     }
     let lettered = bench.facts.iter().filter(|f| matches!(f, Fact::DeadLettered { .. })).count();
-    assert_eq!(lettered, 10);
-    assert!(bench.facts.iter().any(|f| matches!(f, Fact::DeadLetterHeld { .. })));
-    assert!(bench.engine.snapshot(bench.now).queue.records > 80, "the rest waits in the queue");
+    (lettered, bench)
 }
 
 #[test]
@@ -444,7 +466,7 @@ fn without_a_dead_letter_topic_a_poison_record_stops_its_partition_only() {
         .filter_map(|c| if let Command::Commit { offsets, .. } = c { Some(offsets.clone()) } else { None })
         .flatten()
         .collect();
-    assert!(commits.iter().all(|(id, _)| *id == PartitionId(1)), "{commits:?}");
+    assert!(commits.iter().all(|mark| mark.partition == PartitionId(1)), "{commits:?}");
 }
 
 #[test]
@@ -470,7 +492,7 @@ fn the_gate_hardens_after_its_time_and_pauses_what_is_assigned_later_too() {
     bench.poll(64..96);
     bench.pass(5_000);
     assert!(bench.commands.contains(&Command::Pause(vec![P0, PartitionId(1)])));
-    let late = Assignment { id: PartitionId(2), topic: Arc::from("t"), number: 2 };
+    let late = Assignment { id: PartitionId(2), topic: Arc::from("t"), number: 2, committed: None };
     bench.step(Event::Assigned(vec![late]));
     assert!(bench.commands.contains(&Command::Pause(vec![PartitionId(2)])));
     bench.answer(Answer::Done);
@@ -585,7 +607,7 @@ fn a_queued_record_that_expires_does_not_free_its_key() {
     assert!(bench.facts.iter().any(|fact| matches!(fact, Fact::Expired { .. })));
     assert_eq!(bench.offsets_out(), [[0]], "offset 2 waits for offset 0");
     bench.step(Event::Revoked { partitions: vec![P0], lost: true });
-    bench.step(Event::Assigned(vec![Assignment { id: P0, topic: Arc::from("t"), number: 0 }]));
+    bench.step(Event::Assigned(vec![Assignment { id: P0, topic: Arc::from("t"), number: 0, committed: None }]));
     bench.poll(0..3);
     bench.pass(50);
     assert_eq!(bench.offsets_out(), [[0]], "the old batch is still out");
@@ -663,7 +685,7 @@ fn a_pause_that_crosses_a_reassignment_does_not_outlive_it() {
     assert_eq!(bench.commands.iter().filter(|c| matches!(c, Command::Pause(_))).count(), 1);
     bench.step(Event::Revoked { partitions: vec![P0], lost: true });
     let told = bench.commands.len();
-    bench.step(Event::Assigned(vec![Assignment { id: P0, topic: Arc::from("t"), number: 0 }]));
+    bench.step(Event::Assigned(vec![Assignment { id: P0, topic: Arc::from("t"), number: 0, committed: None }]));
     assert!(bench.commands[told..].contains(&Command::Resume(vec![P0])), "{:?}", &bench.commands[told..]);
 }
 

@@ -43,6 +43,8 @@ impl Engine {
             }
         }
         self.starving.behind = behind;
+        self.look_for_heads(now, out);
+        self.ask_for_committed(now, out);
     }
 
     /// Partitions that repairs did not move.

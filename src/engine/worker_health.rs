@@ -1,5 +1,9 @@
-//! Whether the worker can take work. Busy, away and misconfigured are three reasons to hold everything: nobody is
+//! Whether the worker can take work. Busy, away, misconfigured and broken are four reasons to hold everything: nobody is
 //! charged, nothing is sent until the hold is over, then one batch goes as a probe.
+//!
+//! The first three the worker says of itself, by one answer. That it is broken is concluded: call after call has failed,
+//! of fresh batches too, and none has succeeded. The conclusion is put to the test at once by a probe of a single fresh
+//! record; only when that fails too is it told. After trouble that lasted, the worker is loaded again step by step.
 
 use std::time::Duration;
 
@@ -13,6 +17,8 @@ pub enum Trouble {
     Busy,
     Away,
     Misconfigured,
+    /// It answers, or takes calls and never answers, and (nearly) everything fails.
+    Broken,
 }
 
 impl Trouble {
@@ -21,13 +27,14 @@ impl Trouble {
             Self::Busy => "busy",
             Self::Away => "away",
             Self::Misconfigured => "misconfigured",
+            Self::Broken => "broken",
         }
     }
 
     /// First and longest hold.
     const fn bounds(self) -> (Duration, Duration) {
         match self {
-            Self::Busy | Self::Away => (Duration::from_millis(100), Duration::from_secs(5)),
+            Self::Busy | Self::Away | Self::Broken => (Duration::from_millis(100), Duration::from_secs(5)),
             // A person has to act; asking more often helps nobody.
             Self::Misconfigured => (Duration::from_secs(1), Duration::from_secs(30)),
         }
@@ -37,6 +44,13 @@ impl Trouble {
 #[derive(Debug, Default)]
 pub struct WorkerHealth {
     hold: Option<Hold>,
+    row: Row,
+    /// After trouble that lasted: no more batches than this. It doubles with each that is taken.
+    ramp: Option<u32>,
+    /// While it is taken for broken: failures are charged again from here on, one at a time.
+    charges_from: Instant,
+    /// Fresh records spent on probes of a broken worker.
+    spent: u32,
     /// Since the present state began.
     since: Instant,
     detail: Option<Box<str>>,
@@ -50,6 +64,52 @@ struct Hold {
     /// Answers to batches sent before this say nothing new.
     from: Instant,
     until: Instant,
+}
+
+impl Hold {
+    /// That the worker is broken is told once a probe has failed too.
+    fn is_told(&self) -> bool {
+        self.trouble != Trouble::Broken || self.failures > 1
+    }
+}
+
+/// Calls that failed, with none that succeeded in between.
+#[derive(Debug, Clone, Copy, Default)]
+struct Row {
+    failed: u32,
+    /// Of these, of batches that had not failed before: one bad record, tried over and over, is not a broken worker.
+    fresh: u32,
+    since: Option<Instant>,
+}
+
+/// So many failures in a row, or fewer over a longer time: a worker that hangs takes `INFERENCE_TIMEOUT` for each.
+const ROW: u32 = 10;
+const SLOW_ROW: u32 = 4;
+const SLOW_ROW_AFTER: Duration = Duration::from_secs(30);
+const FRESH_ROW: u32 = 3;
+
+/// A broken worker and a topic of which every record left is bad look the same. So that the second drains in the end,
+/// one failure in this time is charged to its record all the same.
+const CHARGE_EVERY: Duration = Duration::from_secs(30);
+
+/// Fresh records that probe a broken worker; after these, what has failed already goes round. What they add to the retry
+/// pool is beyond its bound.
+const SPENT_MAX: u32 = 8;
+
+/// Trouble that lasted this long is an outage: the worker may have to warm up again.
+const OUTAGE: Duration = Duration::from_secs(1);
+
+impl Row {
+    fn add(&mut self, now: Instant, fresh: bool) {
+        self.failed = self.failed.saturating_add(1);
+        self.fresh = self.fresh.saturating_add(u32::from(fresh));
+        self.since.get_or_insert(now);
+    }
+
+    fn is_all(&self, now: Instant) -> bool {
+        let slow = self.failed >= SLOW_ROW && self.since.is_some_and(|since| now >= since + SLOW_ROW_AFTER);
+        self.fresh >= FRESH_ROW && (self.failed >= ROW || slow)
+    }
 }
 
 /// A batch that came back because the worker could not take it.
@@ -66,9 +126,12 @@ pub struct Setback<'a> {
 }
 
 impl WorkerHealth {
-    /// A batch came back with trouble. The new hold, when it is one.
+    /// A batch came back with trouble. The new hold, when it is one and is to be told.
     pub fn on_trouble(&mut self, now: Now, settings: &RetrySettings, setback: &Setback<'_>) -> Option<Duration> {
         let Setback { sent, trouble, retry_after, detail, check_back } = *setback;
+        if trouble == Trouble::Broken && !self.is_broken() {
+            (self.charges_from, self.spent) = (now.mono + CHARGE_EVERY, 0);
+        }
         let failures = match self.hold {
             // Several batches were out when the first came back: one trouble, not many.
             Some(hold) if sent <= hold.from && hold.trouble == trouble => return None,
@@ -90,22 +153,69 @@ impl WorkerHealth {
         let wait = wait.max(asked);
         self.hold = Some(Hold { trouble, failures, from: now.mono, until: now.mono + wait });
         self.detail = detail.map(Into::into);
-        Some(wait)
+        self.ramp = None;
+        self.hold.filter(Hold::is_told).map(|_| wait)
     }
 
-    /// The worker took a batch. How long it had not, when it had not.
+    /// A call failed. True when that is one too many, or the worker is known to be broken.
+    pub fn on_failed(&mut self, now: Instant, fresh: bool) -> bool {
+        self.row.add(now, fresh);
+        self.is_broken() || self.row.is_all(now)
+    }
+
+    /// A call succeeded, or was refused for a reason.
+    pub fn on_success(&mut self) {
+        self.row = Row::default();
+        self.ramp = self.ramp.map(|ramp| ramp.saturating_mul(2));
+    }
+
+    /// The worker took a batch. How long it had not, when it had not and that was told.
     pub fn on_taken(&mut self, now: Instant) -> Option<Duration> {
-        self.hold.take()?;
+        let hold = self.hold.take()?;
         let after = now.since(self.since);
-        self.since = now;
+        if hold.is_told() {
+            self.since = now;
+        }
+        if after >= OUTAGE {
+            self.ramp = Some(1);
+        }
         self.detail = None;
-        Some(after)
+        hold.is_told().then_some(after)
     }
 
-    /// How many batches may be out: all, none during a hold, one as a probe after it.
+    /// Whether failures are the worker's and charged to nobody, and probes are single fresh records.
+    pub fn is_broken(&self) -> bool {
+        self.hold.is_some_and(|hold| hold.trouble == Trouble::Broken)
+    }
+
+    /// From when on a failure is charged to the record that failed; `None` while the worker is not broken: always.
+    pub fn charges_from(&self) -> Option<Instant> {
+        self.is_broken().then_some(self.charges_from)
+    }
+
+    /// A failure is charged, or not.
+    pub fn take_charge(&mut self, now: Instant) -> bool {
+        let charges = self.charges_from().is_none_or(|from| now >= from);
+        if charges {
+            self.charges_from = now + CHARGE_EVERY;
+        }
+        charges
+    }
+
+    /// Another fresh record may probe a broken worker.
+    pub fn may_spend(&self) -> bool {
+        self.is_broken() && self.spent < SPENT_MAX
+    }
+
+    pub fn on_spent(&mut self) {
+        self.spent += 1;
+    }
+
+    /// How many batches may be out: all, none during a hold, one as a probe after it, and step by step more after an
+    /// outage.
     pub fn concurrency(&self, now: Instant, limit: u32) -> u32 {
         match self.hold {
-            None => limit,
+            None => self.ramp.map_or(limit, |ramp| ramp.min(limit)),
             Some(hold) if now < hold.until => 0,
             Some(_) => 1,
         }
@@ -116,7 +226,7 @@ impl WorkerHealth {
     }
 
     pub fn trouble(&self) -> Option<Trouble> {
-        self.hold.map(|hold| hold.trouble)
+        self.hold.filter(Hold::is_told).map(|hold| hold.trouble)
     }
 
     pub fn not_ready(&self) -> Option<NotReady> {
@@ -124,7 +234,13 @@ impl WorkerHealth {
             Trouble::Busy => NotReady::WorkerBusy,
             Trouble::Away => NotReady::WorkerAway,
             Trouble::Misconfigured => NotReady::WorkerMisconfigured,
+            Trouble::Broken => NotReady::WorkerBroken,
         })
+    }
+
+    /// Since when it has taken all it was sent; `None` while it does not.
+    pub fn well_since(&self) -> Option<Instant> {
+        self.hold.is_none().then_some(self.since)
     }
 
     pub fn since(&self) -> Instant {

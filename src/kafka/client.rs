@@ -107,7 +107,7 @@ pub fn consumer_properties(settings: &KafkaSettings) -> Result<Properties, Clien
     set("queued.min.messages", settings.prefetch_records.clamp(1, 10_000_000).to_string());
     // One response may overshoot the prefetch budget: so neither it nor one partition's part of it may be many times
     // the budget. A record larger than that still comes, alone.
-    set("fetch.max.bytes", prefetch.clamp(MIB, 50 * MIB).to_string());
+    set("fetch.max.bytes", fetch_bytes_max(prefetch).to_string());
     set("fetch.message.max.bytes", (prefetch / 4).clamp(64 * 1024, MIB).to_string());
     set("max.poll.interval.ms", millis(settings.max_poll_interval));
     set("enable.metrics.push", "false".to_owned());
@@ -136,6 +136,11 @@ fn dead_letters_pattern(settings: &KafkaSettings) -> Option<String> {
     let topic = settings.dead_letter_topic.as_ref()?;
     let patterns = settings.topics.iter().any(|topic| topic.starts_with('^'));
     patterns.then(|| format!("^{}$", topic.replace('.', "\\.")))
+}
+
+/// What one fetch response may bring at most, with this prefetch budget.
+pub fn fetch_bytes_max(prefetch: u64) -> u64 {
+    prefetch.clamp(MIB, 50 * MIB)
 }
 
 fn millis(time: Duration) -> String {

@@ -12,7 +12,7 @@ use std::{
 use rdkafka::error::RDKafkaErrorCode as Code;
 
 use crate::{
-    engine::event::{CommitId, CommitOutcome, CommitResult, Event},
+    engine::event::{CommitId, CommitOutcome, CommitResult, Event, Mark},
     kafka::ffi,
     record::PartitionId,
 };
@@ -37,8 +37,7 @@ pub struct Commits {
 #[derive(Debug)]
 struct Ask {
     id: CommitId,
-    /// Each the next offset to read.
-    offsets: Vec<(PartitionId, i64)>,
+    marks: Vec<Mark>,
     /// Partitions that were not ours and were not sent.
     refused: Vec<CommitResult>,
     first_sent: Option<Instant>,
@@ -58,7 +57,7 @@ pub struct Answered {
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "there is one at a time, and it is taken apart at once")]
 pub enum Next<'a> {
-    Send(&'a [(PartitionId, i64)]),
+    Send(&'a [Mark]),
     Tell(Event),
 }
 
@@ -73,15 +72,8 @@ pub enum Verdict {
 }
 
 impl Commits {
-    pub fn push(&mut self, id: CommitId, offsets: Vec<(PartitionId, i64)>) {
-        self.waiting.push_back(Ask {
-            id,
-            offsets,
-            refused: Vec::new(),
-            first_sent: None,
-            sent: None,
-            not_before: None,
-        });
+    pub fn push(&mut self, id: CommitId, marks: Vec<Mark>) {
+        self.waiting.push_back(Ask { id, marks, refused: Vec::new(), first_sent: None, sent: None, not_before: None });
     }
 
     /// Something is under way or waits for its turn.
@@ -97,16 +89,16 @@ impl Commits {
         }
         self.waiting.front().filter(|ask| ask.not_before.is_none_or(|at| now >= at))?;
         let mut ask = self.waiting.pop_front()?;
-        for (partition, offset) in ask.offsets.extract_if(.., |(id, _)| !is_ours(*id)) {
+        for Mark { partition, offset, .. } in ask.marks.extract_if(.., |mark| !is_ours(mark.partition)) {
             let outcome = CommitOutcome::EpochOver(NOT_ASSIGNED.to_owned());
             ask.refused.push(CommitResult { partition, offset, outcome });
         }
-        if ask.offsets.is_empty() {
+        if ask.marks.is_empty() {
             return Some(Next::Tell(Event::Committed { id: ask.id, results: ask.refused }));
         }
         ask.first_sent.get_or_insert(now);
         ask.sent = Some(now);
-        Some(Next::Send(&self.in_flight.insert(ask).offsets))
+        Some(Next::Send(&self.in_flight.insert(ask).marks))
     }
 
     /// The client's answer: `code` for the whole, unless a partition has one of its own.
@@ -117,13 +109,13 @@ impl Commits {
         answered: &[Answered],
         is_ours: impl Fn(PartitionId) -> bool,
     ) -> Verdict {
-        let own_code = |id: PartitionId, offset: i64| {
-            let told = answered.iter().find(|a| a.id == id && a.offset == offset)?;
+        let own_code = |mark: &Mark| {
+            let told = answered.iter().find(|a| a.id == mark.partition && a.offset == mark.offset)?;
             Some(if told.code == Code::NoError { code } else { told.code })
         };
-        let is_answered = |ask: &mut Ask| ask.offsets.iter().all(|(id, offset)| own_code(*id, *offset).is_some());
+        let is_answered = |ask: &mut Ask| ask.marks.iter().all(|mark| own_code(mark).is_some());
         let Some(mut ask) = self.in_flight.take_if(is_answered) else { return Verdict::NotOurs };
-        let codes = ask.offsets.iter().map(|(id, offset)| (*id, *offset, own_code(*id, *offset).unwrap_or(code)));
+        let codes = ask.marks.iter().map(|mark| (mark.partition, mark.offset, own_code(mark).unwrap_or(code)));
         let codes: Vec<_> = codes.collect();
         let patient = ask.first_sent.is_none_or(|first| now.duration_since(first) < AGAIN_FOR);
         if patient && codes.iter().any(|(id, _, code)| is_between_generations(*code) && is_ours(*id)) {
@@ -141,8 +133,8 @@ impl Commits {
 
     /// The client did not take the commit at all, or gave no answer in time.
     pub fn fail(&mut self, now: Instant, code: Code, is_ours: impl Fn(PartitionId) -> bool) -> Verdict {
-        let sent = self.in_flight.iter().flat_map(|ask| &ask.offsets);
-        let answered: Vec<_> = sent.map(|(id, offset)| Answered { id: *id, offset: *offset, code }).collect();
+        let sent = self.in_flight.iter().flat_map(|ask| &ask.marks);
+        let answered: Vec<_> = sent.map(|mark| Answered { id: mark.partition, offset: mark.offset, code }).collect();
         self.answer(now, code, &answered, is_ours)
     }
 

@@ -284,6 +284,20 @@ pub fn commit<C: ConsumerContext>(queue: &Queue<C>, offsets: &TopicPartitionList
     if err.is_error() { Err(err.into()) } else { Ok(()) }
 }
 
+/// The metadata beside each offset of a list, in the list's order. Whoever commits may write anything there: what is no
+/// UTF-8 is read as nothing (the crate's own accessor would panic).
+pub fn metadata(list: &TopicPartitionList) -> Vec<String> {
+    let list = list.ptr();
+    // SAFETY: the list is valid and not changed meanwhile; it has `cnt` elements, each with as many bytes of metadata as
+    // it says, or a null pointer.
+    unsafe {
+        let count = usize::try_from((*list).cnt).unwrap_or(0);
+        let elements = (0..count).map(|index| &*(*list).elems.add(index));
+        let texts = elements.map(|element| bytes(element.metadata, element.metadata_size).unwrap_or_default());
+        texts.map(|text| std::str::from_utf8(text).unwrap_or_default().to_owned()).collect()
+    }
+}
+
 /// The log end as the last fetch response told it; asks nobody.
 pub fn known_end<C: ConsumerContext>(client: &BaseConsumer<C>, topic: &str, number: i32) -> Option<i64> {
     let topic = CString::new(topic).ok()?;

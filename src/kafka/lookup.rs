@@ -1,6 +1,6 @@
 //! Questions to the brokers that take a round trip, asked on a thread of their own so that the polling thread never
 //! waits for one: log ends (lag must not freeze while nothing is fetched, and asking wakes the leader's connection after
-//! a resume), and committed offsets of partitions whose position was lost.
+//! a resume), and committed offsets: of partitions that are to be assigned, and of those whose position was lost.
 //!
 //! An answer may be late or missing: whoever asks looks at the clock and asks again.
 
@@ -17,7 +17,11 @@ use std::{
 
 use rdkafka::{TopicPartitionList, consumer::Consumer as _, topic_partition_list::Offset};
 
-use crate::{kafka::context::Consumer, record::PartitionId};
+use crate::{
+    engine::event::Committed,
+    kafka::{context::Consumer, ffi},
+    record::PartitionId,
+};
 
 /// On one question, however many partitions it is about.
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -38,13 +42,21 @@ pub struct Question {
 pub enum About {
     LogEnd,
     Committed,
+    /// The same, to be compared with what was committed.
+    Audit,
+    /// The same for partitions that are to be assigned: by the number of the assignment, for all of them at once.
+    Start(u64),
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
     LogEnd(PartitionId, i64),
     /// `None`: nothing was ever committed.
     Committed(PartitionId, Option<i64>),
+    /// What is committed, of the partitions of which somebody could say.
+    Audit(Vec<(PartitionId, Option<i64>)>),
+    /// Where something was committed. Empty also when nobody could say.
+    Start(u64, Vec<(PartitionId, Committed)>),
 }
 
 #[derive(Debug)]
@@ -77,7 +89,18 @@ fn serve(client: &Consumer, inbox: &Receiver<Question>, outbox: &Sender<Answer>)
     for question in inbox {
         let answers = match question.about {
             About::LogEnd => log_ends(client, &question, &mut turn),
-            About::Committed => committed(client, &question),
+            About::Committed => committed(client, &question)
+                .into_iter()
+                .map(|(id, kept)| Answer::Committed(id, kept.map(|kept| kept.offset)))
+                .collect(),
+            About::Audit => {
+                let found = committed(client, &question).into_iter();
+                vec![Answer::Audit(found.map(|(id, kept)| (id, kept.map(|kept| kept.offset))).collect())]
+            }
+            About::Start(number) => {
+                let known = committed(client, &question).into_iter().filter_map(|(id, kept)| Some((id, kept?)));
+                vec![Answer::Start(number, known.collect())]
+            }
         };
         for answer in answers {
             if outbox.send(answer).is_err() {
@@ -92,7 +115,8 @@ fn serve(client: &Consumer, inbox: &Receiver<Question>, outbox: &Sender<Answer>)
 fn log_ends(client: &Consumer, question: &Question, turn: &mut usize) -> Vec<Answer> {
     let list = list(question, Offset::End);
     if let Ok(found) = client.offsets_for_times(list, TIMEOUT) {
-        return matched(question, &found).filter_map(|(id, end)| Some(Answer::LogEnd(id, end?))).collect();
+        let ends = matched(question, &found).into_iter();
+        return ends.filter_map(|(id, end)| Some(Answer::LogEnd(id, end?.offset))).collect();
     }
     let started = Instant::now();
     let count = question.partitions.len();
@@ -109,9 +133,9 @@ fn log_ends(client: &Consumer, question: &Question, turn: &mut usize) -> Vec<Ans
     answers
 }
 
-fn committed(client: &Consumer, question: &Question) -> Vec<Answer> {
-    let Ok(found) = client.committed_offsets(list(question, Offset::Invalid), TIMEOUT) else { return Vec::new() };
-    matched(question, &found).map(|(id, offset)| Answer::Committed(id, offset)).collect()
+fn committed(client: &Consumer, question: &Question) -> Vec<(PartitionId, Option<Committed>)> {
+    let found = client.committed_offsets(list(question, Offset::Invalid), TIMEOUT);
+    found.map_or_else(|_| Vec::new(), |found| matched(question, &found))
 }
 
 fn list(question: &Question, offset: Offset) -> TopicPartitionList {
@@ -123,16 +147,17 @@ fn list(question: &Question, offset: Offset) -> TopicPartitionList {
     list
 }
 
-/// The partitions of an answer that came without an error, with their offset if they have one.
-fn matched<'a>(
-    question: &'a Question,
-    found: &'a TopicPartitionList,
-) -> impl Iterator<Item = (PartitionId, Option<i64>)> + 'a {
+/// The partitions of an answer that came without an error, with their offset, and what stands beside it, if they have
+/// one.
+fn matched(question: &Question, found: &TopicPartitionList) -> Vec<(PartitionId, Option<Committed>)> {
     let ids: HashMap<(&str, i32), PartitionId> =
         question.partitions.iter().map(|(id, topic, number)| ((&**topic, *number), *id)).collect();
-    found.elements().into_iter().filter(|element| element.error().is_ok()).filter_map(move |element| {
+    let texts = ffi::metadata(found);
+    let well = found.elements().into_iter().zip(texts).filter(|(element, _)| element.error().is_ok());
+    let each = well.filter_map(|(element, text)| {
         let id = *ids.get(&(element.topic(), element.partition()))?;
-        let offset = if let Offset::Offset(offset) = element.offset() { Some(offset) } else { None };
-        Some((id, offset))
-    })
+        let Offset::Offset(offset) = element.offset() else { return Some((id, None)) };
+        Some((id, Some(Committed { offset, metadata: text.into() })))
+    });
+    each.collect()
 }

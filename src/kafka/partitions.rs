@@ -16,7 +16,7 @@ use std::{
 use rdkafka::{TopicPartitionList, topic_partition_list::Offset};
 use rustc_hash::FxHashMap;
 
-use crate::{kafka::ffi::Message, record::PartitionId};
+use crate::{engine::event::Mark, kafka::ffi::Message, record::PartitionId};
 
 #[derive(Debug, Default)]
 pub struct Partitions {
@@ -174,6 +174,21 @@ impl Partitions {
         let mut list = TopicPartitionList::new();
         for slot in ids.into_iter().filter_map(|id| self.get(id)) {
             list.add_partition(&slot.topic, slot.number);
+        }
+        list
+    }
+
+    /// The client's kind of list, with what is to be committed.
+    pub fn list_of(&self, marks: &[Mark]) -> TopicPartitionList {
+        let mut list = TopicPartitionList::new();
+        for mark in marks {
+            let Some(slot) = self.get(mark.partition).filter(|_| mark.offset >= 0) else { continue };
+            let mut element = list.add_partition(&slot.topic, slot.number);
+            // Fails for a negative offset only.
+            let _ = element.set_offset(Offset::Offset(mark.offset));
+            if !mark.metadata.is_empty() {
+                element.set_metadata(&*mark.metadata);
+            }
         }
         list
     }

@@ -7,6 +7,7 @@ pub mod clock;
 pub mod driver;
 pub mod handle;
 pub mod keeping;
+pub mod memory;
 
 use std::future::Future;
 

@@ -1,7 +1,7 @@
 //! Everything that can be due, and what a model needs to make something due.
 
 use crate::{
-    engine::event::{Batch, Command, CommitId, CommitResult, DeadLettered, Event},
+    engine::event::{Batch, Command, CommitId, CommitResult, DeadLettered, Event, Mark},
     record::PartitionId,
     sim::{
         fault::Set,
@@ -62,6 +62,11 @@ pub enum Due {
     Back(Set),
     /// A commit reaches the coordinator.
     Commit(CommitRequest),
+    /// The group is asked what it has committed.
+    ReadCommitted {
+        process: u32,
+        partitions: Vec<PartitionId>,
+    },
     /// The moment before a batch is sent.
     Send {
         process: u32,
@@ -79,7 +84,7 @@ pub struct CommitRequest {
     pub process: u32,
     pub id: CommitId,
     /// With the group's count of owners at the time it was sent.
-    pub offsets: Vec<(PartitionId, i64, u64)>,
+    pub marks: Vec<(Mark, u64)>,
     /// Answered by the client itself.
     pub refused: Vec<CommitResult>,
 }

@@ -18,6 +18,8 @@ pub struct Tally {
     pub expired: u64,
     pub dead_lettered: u64,
     pub skipped: u64,
+    /// Told to have been finished by an earlier epoch.
+    pub passed_over: u64,
     pub abandoned: u64,
     /// Finished by another member.
     pub elsewhere: u64,
@@ -26,6 +28,8 @@ pub struct Tally {
     /// Left behind a record that stops its partition.
     pub held: u64,
     pub stops: u64,
+    /// Records told to hold their partition's frontier.
+    pub heads_told: u64,
     /// Failures charged to single records.
     pub charged: u64,
     pub dispatched: u64,
@@ -33,6 +37,8 @@ pub struct Tally {
     pub requests: u64,
     pub commits: u64,
     pub commits_failed: u64,
+    /// Times the group was found to have less than it had acknowledged.
+    pub commits_overtaken: u64,
     pub pauses: u64,
     pub hard_pauses: u64,
     pub queue_peak: u64,
@@ -63,6 +69,7 @@ impl Tally {
             End::Expired => self.expired += 1,
             End::DeadLettered => self.dead_lettered += 1,
             End::Skipped => self.skipped += 1,
+            End::Before => {}
         }
     }
 }
@@ -80,12 +87,15 @@ pub struct Expect {
     pub expired: Band,
     pub dead_lettered: Band,
     pub skipped: Band,
+    pub passed_over: Band,
     pub deleted: Band,
     pub held: Band,
     pub stops: Band,
+    pub heads_told: Band,
     pub charged: Band,
     pub requests: Band,
     pub commits: Band,
+    pub commits_overtaken: Band,
     pub pauses: Band,
     pub hard_pauses: Band,
     pub queue_peak: Band,
@@ -122,12 +132,15 @@ impl Expect {
             ("expired", self.expired, tally.expired),
             ("dead_lettered", self.dead_lettered, tally.dead_lettered),
             ("skipped", self.skipped, tally.skipped),
+            ("passed_over", self.passed_over, tally.passed_over),
             ("deleted", self.deleted, tally.deleted),
             ("held", self.held, tally.held),
             ("stops", self.stops, tally.stops),
+            ("heads_told", self.heads_told, tally.heads_told),
             ("charged", self.charged, tally.charged),
             ("requests", self.requests, tally.requests),
             ("commits", self.commits, tally.commits),
+            ("commits_overtaken", self.commits_overtaken, tally.commits_overtaken),
             ("pauses", self.pauses, tally.pauses),
             ("hard_pauses", self.hard_pauses, tally.hard_pauses),
             ("queue_peak", self.queue_peak, tally.queue_peak),

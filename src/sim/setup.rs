@@ -65,6 +65,8 @@ pub struct BrokerSetup {
     pub prefetch_records: u32,
     /// Another member works on partitions that are away.
     pub others_work: bool,
+    /// Bytes kept beside a committed offset; a commit with more is refused.
+    pub metadata_bytes_max: usize,
 }
 
 #[derive(Debug, Clone)]
@@ -110,6 +112,7 @@ impl Default for Setup {
                 fetch_records: 500,
                 prefetch_records: 2000,
                 others_work: false,
+                metadata_bytes_max: 4096,
             },
             worker: WorkerSetup {
                 alpha: Duration::from_millis(2),
@@ -132,7 +135,7 @@ impl Default for Setup {
 
 impl Setup {
     pub fn partitions(&self) -> u32 {
-        self.topics.iter().sum()
+        self.topics.iter().copied().fold(0, u32::saturating_add)
     }
 }
 

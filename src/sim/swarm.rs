@@ -7,7 +7,10 @@ use std::time::Duration;
 
 use crate::{
     control::settings::{Adaptive, ControlSettings, QueueOrder, Range, TtlMode},
-    engine::settings::{EngineSettings, Ordering, PoisonPolicy, RequestSettings, RetrySettings, TombstonePolicy},
+    engine::{
+        ledger::completed::TEXT_BYTES_MAX,
+        settings::{EngineSettings, Ordering, PoisonPolicy, RequestSettings, RetrySettings, TombstonePolicy},
+    },
     record::PartitionId,
     sim::{
         fault::{CommitMood, Fault, Kind, Set, SinkMood, WorkerMood},
@@ -28,15 +31,28 @@ pub fn draw(seed: u64) -> Setup {
     let workload = workload(rng);
     let mut settings = settings(rng);
     settings.control = control(&mut Rng::stream(seed, 101), &settings);
+    settings.commit_metadata_bytes = one_of(&mut Rng::stream(seed, 104), &[TEXT_BYTES_MAX, TEXT_BYTES_MAX, 100, 0]);
+    settings.audit_every = Some(Duration::from_secs(one_of(&mut Rng::stream(seed, 106), &[1, 5, 300])));
+    if settings.poison == PoisonPolicy::DeadLetter {
+        let rng = &mut Rng::stream(seed, 105);
+        settings.head_of_line_letters = rng.chance(500);
+        settings.head_of_line_after = Duration::from_millis(one_of(rng, &[1_000, 5_000, 60_000]));
+    }
     let requests = requests(&mut Rng::stream(seed, 102), &mut settings);
     let faults = faults(rng, &settings, &workload, partitions);
+    let (broker, mut worker) = (broker(rng, &mut Rng::stream(seed, 103)), worker(rng));
+    // One that cannot do a single record in time is not healthy, and then nothing is promised.
+    let single = (worker.alpha + worker.beta) * (100 + worker.noise_pct) / 100;
+    if 2 * single > settings.inference_timeout {
+        worker.alpha = settings.inference_timeout / 8;
+    }
     Setup {
         why: "whatever comes, every promise holds".to_owned(),
         topics,
         workload,
         requests,
-        broker: broker(rng),
-        worker: worker(rng),
+        broker,
+        worker,
         sink: SinkSetup { latency: latency(rng), fail_per_mille: one_of(rng, &[0, 0, 0, 100]) },
         faults,
         shutdown: millis(rng, 1_000, 25_000),
@@ -101,9 +117,13 @@ fn settings(rng: &mut Rng) -> EngineSettings {
         },
         dead_letter_max_pct: one_of(rng, &[0.0, 5.0, 50.0, 100.0]),
         span_max: max_poll_records * one_of(rng, &[4, 5, 6, 20]) + one_of(rng, &[0, 1, 10]),
+        commit_metadata_bytes: TEXT_BYTES_MAX,
         commit_interval: (!rng.chance(30)).then_some(Duration::from_millis(one_of(rng, &[50, 1_000, 5_000]))),
+        audit_every: None,
         revoke_drain: Duration::from_millis(one_of(rng, &[0, 100, 2_000, 10_000])),
         stall_after: Duration::from_millis(one_of(rng, &[2_000, 30_000])),
+        head_of_line_after: Duration::from_secs(60),
+        head_of_line_letters: false,
         requests: None,
         control: ControlSettings::off(),
     }
@@ -201,7 +221,7 @@ fn workload(rng: &mut Rng) -> Workload {
     }
 }
 
-fn broker(rng: &mut Rng) -> BrokerSetup {
+fn broker(rng: &mut Rng, metadata: &mut Rng) -> BrokerSetup {
     let slow = rng.chance(200);
     let channel_us = if slow { 20_000 } else { 300 };
     BrokerSetup {
@@ -212,6 +232,7 @@ fn broker(rng: &mut Rng) -> BrokerSetup {
         fetch_records: one_of(rng, &[1, 10, 500]),
         prefetch_records: one_of(rng, &[1, 50, 5_000]),
         others_work: rng.chance(500),
+        metadata_bytes_max: one_of(metadata, &[4096, 4096, 200]),
     }
 }
 

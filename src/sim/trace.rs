@@ -46,7 +46,7 @@ pub enum Step {
     LetterFailed { partition: PartitionId, offset: i64 },
     Expired { partition: PartitionId, offset: i64, stage: &'static str },
     Skipped { number: i32, offset: i64 },
-    CommitAsked { id: CommitId, partition: PartitionId, offset: i64 },
+    CommitAsked { id: CommitId, partition: PartitionId, offset: i64, metadata: usize },
     Committed { id: CommitId, partition: PartitionId, offset: i64, outcome: &'static str },
     Asked { id: RequestId },
     Gone { id: RequestId },

@@ -82,6 +82,8 @@ table! {
         "The dead-letter budget is used up or the topic does not answer: records are held, nothing is lost, not ready.";
     RecordSkipped WARN "record_skipped" ["topic", "partition", "offset", "reason"]
         "A record was finished without the worker and without a dead letter, as the policy says.";
+    RecordPassedOver DEBUG "record_passed_over" ["topic", "partition", "offset"]
+        "A record came again that an earlier assignment had finished, as its commit says: not delivered again.";
     RecordHopeless INFO "record_hopeless" ["topic", "partition", "offset"]
         "A record was given up before its deadline because no batch could finish it in time (`TTL_MODE=predictive`).";
     ForetoldLate DEBUG "foretold_late" ["records", "in_time"]
@@ -104,6 +106,10 @@ table! {
         "A partition's offsets went back: a new epoch starts.";
     PartitionRepaired WARN "partition_repaired" ["topic", "partition", "again"]
         "A partition stood still for no reason and was resumed at its position; `again` counts the repairs in a row.";
+    CommittedDiffers ERROR "committed_differs" ["topic", "partition", "known", "found"]
+        "The group has another offset than what it acknowledged to us (`found` is absent when it has none): somebody else commits in this group, or it lost it. Ours is committed again.";
+    HeadOfLine WARN "head_of_line" ["topic", "partition", "offset", "held_ms", "beyond", "span"]
+        "One record has held its partition's frontier for `HEAD_OF_LINE_AFTER`, while `beyond` of the `span` records from it on are done.";
     StaleIgnored DEBUG "stale_ignored" ["what"] "Something of an epoch that is over arrived.";
     Drain INFO "drain" ["state", "in_flight", "abandoned", "unfinished", "uncommitted"]
         "On the way out: `started`, `settled` (nothing in flight, or its time is up), `leaving` (the last commit is answered or given up; `uncommitted` counts the partitions that are without it), `done` (out of the group).";

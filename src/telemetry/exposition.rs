@@ -105,6 +105,16 @@ fn write_snapshot(page: &mut Page<'_>, s: &Snapshot) {
     page.single(&n::BACKLOG, s.backlog_records as f64);
     page.single(&n::ASSIGNED, s.partitions.len() as f64);
     page.single(&n::STALLED, f64::from(s.stalled));
+    page.single(&n::HEADS_OF_LINE, f64::from(s.heads_of_line));
+    page.single(&n::AUDITS, s.audits as f64);
+    page.head(&n::INVARIANT_CHECKS);
+    for sentinel in &s.sentinels {
+        page.sample(&n::INVARIANT_CHECKS, &[sentinel.invariant], sentinel.checks as f64);
+    }
+    page.head(&n::INVARIANT_BREACHES);
+    for sentinel in &s.sentinels {
+        page.sample(&n::INVARIANT_BREACHES, &[sentinel.invariant], sentinel.breaches as f64);
+    }
     write_partitions(page, s);
 }
 

@@ -21,20 +21,25 @@ const fn any(name: &'static str) -> Label {
 const GATE_STAGE: Label = one_of("stage", &["soft", "hard"]);
 const PAUSE_REASON: Label = one_of("reason", &["queue_full", "span", "order", "stopped"]);
 const EXPIRY_STAGE: Label = one_of("stage", &["intake", "queue", "batch", "send", "retry"]);
-const POISON_REASON: Label =
-    one_of("reason", &["out_of_attempts", "refused", "dropped", "too_large", "undecodable", "tombstone"]);
-const SKIP_REASON: Label =
-    one_of("reason", &["out_of_attempts", "refused", "dropped", "too_large", "undecodable", "tombstone", "hopeless"]);
+const POISON_REASON: Label = one_of(
+    "reason",
+    &["out_of_attempts", "refused", "dropped", "too_large", "undecodable", "tombstone", "head_of_line"],
+);
+const SKIP_REASON: Label = one_of(
+    "reason",
+    &["out_of_attempts", "refused", "dropped", "too_large", "undecodable", "tombstone", "hopeless", "completed_before"],
+);
 const RETRY_CAUSE: Label =
     one_of("cause", &["verdict", "unavailable", "not_sent", "failed_alone", "failed", "refused", "too_large"]);
 const ABANDON_CAUSE: Label =
     one_of("cause", &["revoked", "lost", "shutdown", "stopped", "given_back", "offset_reset", "reassigned"]);
-const TROUBLE: Label = one_of("cause", &["busy", "away", "misconfigured"]);
+const TROUBLE: Label = one_of("cause", &["busy", "away", "misconfigured", "broken"]);
 const STALE: Label = one_of("what", &["record", "batch", "answer", "commit", "dead_letter"]);
 const ANSWER: Label =
     one_of("answer", &["done", "each", "busy", "away", "failed", "refused", "too_large", "misconfigured"]);
 const REQUEST_OUTCOME: Label =
     one_of("outcome", &["done", "rejected", "failed", "expired", "unavailable", "full", "draining", "gone"]);
+const INVARIANT: Label = one_of("invariant", &["I1", "I2", "I3", "I4", "I5", "I6", "I7", "I9"]);
 const KNOB: Label = one_of(
     "knob",
     &["concurrency", "batch_size", "linger_ms", "pause_threshold_pct", "resume_threshold_pct", "pause_hard_after_ms"],
@@ -120,7 +125,7 @@ table! {
     IN_FLIGHT_OLDEST: Gauge, Seconds, Snapshot, "sluicegate_in_flight_oldest_seconds", [],
         "How long the oldest batch has been with the worker.";
     WORKER_STATE: Gauge, State, Snapshot, "sluicegate_worker_state",
-        [one_of("state", &["ready", "busy", "away", "misconfigured"])], "What the worker's last answers say of it.";
+        [one_of("state", &["ready", "busy", "away", "misconfigured", "broken"])], "What the worker's last answers say of it.";
     WORKER_HOLDS: Counter, Events, Facts, "sluicegate_worker_holds_total", [TROUBLE],
         "Times dispatch was held because the worker could not take work.";
     STARVATION: Counter, Seconds, Snapshot, "sluicegate_starvation_seconds_total",
@@ -182,7 +187,7 @@ table! {
     DEAD_LETTER_BUDGET: Gauge, Records, Snapshot, "sluicegate_dead_letter_budget_records", [],
         "Dead letters the budget allows right now.";
     SKIPPED: Counter, Records, Facts, "sluicegate_skipped_records_total", [SKIP_REASON],
-        "Records finished without the worker and without a dead letter, as the policy says; hopeless = given up before its deadline (TTL_MODE=predictive).";
+        "Records finished without the worker and without a dead letter, as the policy says; hopeless = given up before its deadline (TTL_MODE=predictive), completed_before = finished by an earlier assignment.";
     ABANDONED: Counter, Records, Facts, "sluicegate_abandoned_records_total", [ABANDON_CAUSE],
         "Records let go without a disposition; whoever owns the partition next gets them.";
     PARTITION_STOPS: Counter, Events, Facts, "sluicegate_partition_stops_total", [POISON_REASON],
@@ -204,6 +209,10 @@ table! {
         "How long the oldest unfinished record of each partition has held its frontier.";
     COMMIT_AGE: Gauge, Seconds, Snapshot, "sluicegate_commit_age_seconds", [],
         "Time since a commit was last applied; absent before the first.";
+    HEADS_OF_LINE: Gauge, Partitions, Snapshot, "sluicegate_head_of_line_partitions", [],
+        "Partitions whose frontier one record holds although nearly everything behind it is done (HEAD_OF_LINE_AFTER).";
+    HEADS_TOLD: Counter, Events, Facts, "sluicegate_head_of_line_total", [],
+        "Times a record was found to hold its partition's frontier with nearly everything behind it done.";
     OFFSET_RESETS: Counter, Events, Facts, "sluicegate_offset_resets_total", [],
         "Times a partition's offsets went back; each starts a new epoch.";
 
@@ -228,6 +237,14 @@ table! {
     // The gate as a whole.
     VIOLATIONS: Counter, Events, Facts, "sluicegate_invariant_violations_total", [],
         "Promises of docs/ARCHITECTURE.md found broken. Must stay 0.";
+    INVARIANT_CHECKS: Counter, Events, Snapshot, "sluicegate_invariant_checks_total", [INVARIANT],
+        "Times a promise of docs/ARCHITECTURE.md was looked at while work went on. Grows, or nothing is looked at.";
+    INVARIANT_BREACHES: Counter, Events, Snapshot, "sluicegate_invariant_breaches_total", [INVARIANT],
+        "Times it did not hold, by promise. Must stay 0.";
+    AUDITS: Counter, Events, Snapshot, "sluicegate_commit_audits_total", [],
+        "Committed offsets read back from the group and compared with what was committed (COMMIT_AUDIT_INTERVAL).";
+    COMMITTED_DIFFERS: Counter, Events, Facts, "sluicegate_committed_differs_total", [],
+        "Times the group had another offset than what was committed: somebody else commits, or it lost it. Should stay 0.";
     PHASE_STATE: Gauge, State, Process, "sluicegate_phase_state",
         [one_of("phase", &["starting", "joining", "running", "draining", "stopped"])], "How far the process is.";
     READY_STATE: Gauge, State, Process, "sluicegate_ready_state", [], "1 when /readyz answers 200.";

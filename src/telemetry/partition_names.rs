@@ -12,7 +12,7 @@ pub struct PartitionNames {
 
 impl PartitionNames {
     pub fn learn(&mut self, assigned: &[Assignment]) {
-        for Assignment { id, topic, number } in assigned {
+        for Assignment { id, topic, number, .. } in assigned {
             if self.known.len() <= id.index() {
                 self.known.resize(id.index() + 1, None);
             }

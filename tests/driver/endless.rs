@@ -14,8 +14,8 @@ use sluicegate::{
     control::knobs::Decision,
     engine::{
         event::{
-            Answer, Assignment, Batch, Command, CommitOutcome, CommitResult, DeadLetter, DeadLettered, Event, Reason,
-            Settled, Told,
+            Answer, Assignment, Batch, Command, CommitOutcome, CommitResult, DeadLetter, DeadLettered, Event, Mark,
+            Reason, Settled, Told,
         },
         fact::Fact,
         settings::EngineSettings,
@@ -86,7 +86,11 @@ impl Source for Endless {
         match command {
             Command::Grant { records, .. } => self.credit += records,
             Command::Commit { id, offsets } => {
-                let applied = |(partition, offset)| CommitResult { partition, offset, outcome: CommitOutcome::Applied };
+                let applied = |mark: Mark| CommitResult {
+                    partition: mark.partition,
+                    offset: mark.offset,
+                    outcome: CommitOutcome::Applied,
+                };
                 self.events.push_back(Event::Committed { id, results: offsets.into_iter().map(applied).collect() });
             }
             Command::Leave => self.events.push_back(Event::Left),
@@ -222,7 +226,7 @@ impl Rig {
     ) -> Self {
         let clock = Clock::with_wall(WALL);
         let (requests, receiver) = mpsc::channel(8);
-        let assigned = Event::Assigned(vec![Assignment { id: P, topic: Arc::from("t"), number: 0 }]);
+        let assigned = Event::Assigned(vec![Assignment { id: P, topic: Arc::from("t"), number: 0, committed: None }]);
         let start = Instant::now();
         let source = Endless { feed, clock, start, next: 0, credit: 0, events: VecDeque::from([assigned]) };
         let worker =

@@ -13,8 +13,8 @@ use sluicegate::{
     control::settings::ControlSettings,
     engine::{
         event::{
-            Answer, Assignment, Batch, Command, CommitOutcome, CommitResult, DeadLetter, DeadLettered, Event, Settled,
-            Told,
+            Answer, Assignment, Batch, Command, CommitOutcome, CommitResult, DeadLetter, DeadLettered, Event, Mark,
+            Settled, Told,
         },
         fact::Fact,
         settings::EngineSettings,
@@ -42,9 +42,9 @@ impl Source for Script {
     fn perform(&mut self, command: Command) {
         match &command {
             Command::Commit { id, offsets } => {
-                let applied = |(partition, offset): &(PartitionId, i64)| CommitResult {
-                    partition: *partition,
-                    offset: *offset,
+                let applied = |mark: &Mark| CommitResult {
+                    partition: mark.partition,
+                    offset: mark.offset,
                     outcome: CommitOutcome::Applied,
                 };
                 let results = offsets.iter().map(applied).collect();
@@ -137,7 +137,7 @@ fn rig(events: Vec<SourceEvent>, takes: Duration) -> Rig {
 }
 
 fn polled(count: i64) -> Vec<SourceEvent> {
-    let assignment = Assignment { id: PartitionId(0), topic: Arc::from("t"), number: 0 };
+    let assignment = Assignment { id: PartitionId(0), topic: Arc::from("t"), number: 0, committed: None };
     let record = |offset| Record::new(PartitionId(0), 0, offset, -1, Payload::new(None, Some(b"{}")));
     let records = (0..count).map(record).collect();
     vec![
@@ -177,7 +177,8 @@ async fn a_drain_finishes_the_batches_that_are_out_commits_them_and_ends_the_run
         Command::Commit { offsets, .. } => Some(offsets.clone()),
         _ => None,
     });
-    assert_eq!(committed, Some(vec![(PartitionId(0), 64)]));
+    let committed = committed.expect("a commit");
+    assert_eq!(committed, [Mark { partition: PartitionId(0), offset: 64, metadata: "".into() }]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,7 +3,11 @@
 use std::time::{Duration, Instant};
 
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
-use sluicegate::{engine::event::CommitOutcome, record::PartitionId};
+use sluicegate::{
+    engine::event::{Command, CommitOutcome},
+    record::PartitionId,
+    runtime::Source as _,
+};
 
 use crate::{
     TOPIC,
@@ -88,4 +92,17 @@ async fn without_manual_commit_what_is_handed_over_is_committed_by_the_client() 
         assert!(started.elapsed() < PATIENCE, "never committed: {sum}");
         member.run_for(Duration::from_millis(50)).await;
     }
+}
+
+#[tokio::test]
+async fn what_the_group_has_is_read_back() {
+    let (_mock, writer, settings) = start(2);
+    writer.fill(2, 0, 20, 10);
+    let mut member = Member::join(&settings);
+    member.until("20", |m| m.records.len() == 20).await;
+    member.commit_applied().await;
+    let ids = member.ids();
+    member.source.perform(Command::ReadCommitted(ids.clone()));
+    member.until("an answer", |m| !m.read_back.is_empty()).await;
+    assert_eq!(member.read_back, ids.into_iter().map(|id| (id, Some(10))).collect::<Vec<_>>());
 }

@@ -10,6 +10,7 @@ mod pausing;
 mod reading;
 mod rebalancing;
 mod standing;
+mod starting;
 
 use std::time::Duration;
 

@@ -9,6 +9,7 @@ mod broker_gone;
 mod by_hand;
 mod control;
 mod expiry;
+mod handed_on;
 mod ingress;
 mod ordering;
 mod starting;

@@ -5,8 +5,9 @@ use std::time::Duration;
 use sluicegate::{
     engine::{
         event::{
-            Action, Answer, Batch, BatchId, Command, CommitId, DeadLettered, Event, Outcome, Reply, Settled, Told,
+            Action, Answer, Batch, BatchId, Command, CommitId, DeadLettered, Event, Mark, Outcome, Reply, Settled, Told,
         },
+        ledger::completed,
         settings::{EngineSettings, Ordering, PoisonPolicy, RequestSettings},
     },
     record::PartitionId,
@@ -62,7 +63,7 @@ fn the_highest_offset_seen_is_committed_instead_of_the_frontier() {
                 }
             }
             Action::Source(Command::Commit { offsets, .. }) => {
-                offsets.iter_mut().for_each(|(id, offset)| *offset = (*offset).max(highest[id.index()]));
+                offsets.iter_mut().for_each(|mark| mark.offset = mark.offset.max(highest[mark.partition.index()]));
             }
             _ => {}
         })
@@ -77,7 +78,7 @@ fn one_offset_too_many_is_committed() {
     is_found(&[I2], gapless, || {
         each(|action| {
             if let Action::Source(Command::Commit { offsets, .. }) = action {
-                offsets.iter_mut().for_each(|(_, offset)| *offset += 1);
+                offsets.iter_mut().for_each(|mark| mark.offset += 1);
             }
         })
     });
@@ -89,9 +90,41 @@ fn a_commit_goes_back() {
         let mut first = [None; 64];
         each(move |action| {
             if let Action::Source(Command::Commit { offsets, .. }) = action {
-                for (id, offset) in offsets {
-                    *offset = first[id.index()].replace(*offset).map_or(*offset, |first: i64| (first - 1).max(0));
+                for Mark { partition, offset, .. } in offsets {
+                    *offset =
+                        first[partition.index()].replace(*offset).map_or(*offset, |first: i64| (first - 1).max(0));
                 }
+            }
+        })
+    });
+}
+
+#[test]
+fn what_is_not_finished_is_told_to_be() {
+    is_found(&[I2], any, || {
+        each(|action| {
+            if let Action::Source(Command::Commit { offsets, .. }) = action {
+                for mark in offsets.iter_mut().filter(|mark| !mark.metadata.is_empty()) {
+                    let runs = [(mark.offset + 1, mark.offset + 1_000)];
+                    mark.metadata = completed::encode(mark.offset, runs.into_iter(), 100).into();
+                }
+            }
+        })
+    });
+}
+
+#[test]
+fn what_is_finished_is_told_of_another_frontier() {
+    let gapless = |setup: &mut Setup| {
+        (setup.workload.marker_per_mille, setup.workload.gap_per_mille) = (0, 0);
+    };
+    is_found(&[I2], gapless, || {
+        let mut last = vec![Box::<str>::default(); 64];
+        each(move |action| {
+            if let Action::Source(Command::Commit { offsets, .. }) = action {
+                offsets
+                    .iter_mut()
+                    .for_each(|mark| std::mem::swap(&mut mark.metadata, &mut last[mark.partition.index()]));
             }
         })
     });
@@ -105,7 +138,7 @@ fn a_partition_is_committed_after_it_was_released() {
                 Action::Source(Command::Release(ids)) => ids.first().copied(),
                 _ => None,
             });
-            let late = released.map(|id| Command::Commit { id: CommitId(u64::MAX), offsets: vec![(id, 0)] });
+            let late = released.map(|id| Command::Commit { id: CommitId(u64::MAX), offsets: vec![mark(id, 0)] });
             actions.extend(late.map(Action::Source));
             Vec::new()
         })
@@ -114,7 +147,8 @@ fn a_partition_is_committed_after_it_was_released() {
 
 #[test]
 fn a_retried_record_is_dropped() {
-    is_found(&[I1, I8], literal, || {
+    // A batch of two that goes alone is charged alone, too.
+    is_found(&[I1, I8, Charge], literal, || {
         Alters(|actions: &mut Vec<Action>| {
             // Sent again without one of its records.
             for batch in batches(actions).filter(|batch| batch.records.len() > 1) {
@@ -142,7 +176,7 @@ fn a_batch_that_is_tried_again_never_gives_its_slot_back() {
 
 #[test]
 fn what_waits_to_be_tried_again_is_dropped_when_its_partition_is_revoked() {
-    is_found(&[I2, I7], literal, || {
+    is_found(&[I2, I3, I7], literal, || {
         let mut tried = [None; 64];
         Alters(move |actions: &mut Vec<Action>| {
             for record in batches(actions).flat_map(|batch| &batch.records) {
@@ -153,7 +187,7 @@ fn what_waits_to_be_tried_again_is_dropped_when_its_partition_is_revoked() {
                 _ => None,
             });
             let ids = released.into_iter().flatten();
-            let offsets: Vec<_> = ids.filter_map(|id| Some((id, tried[id.index()].take()?))).collect();
+            let offsets: Vec<_> = ids.filter_map(|id| Some(mark(id, tried[id.index()].take()?))).collect();
             if !offsets.is_empty() {
                 // As if nothing of it were left to do: before the partition is given back.
                 let id = CommitId(u64::MAX);
@@ -188,6 +222,10 @@ fn a_finished_batch_is_sent_once_more() {
             Vec::new()
         })
     });
+}
+
+fn mark(partition: PartitionId, offset: i64) -> Mark {
+    Mark { partition, offset, metadata: "".into() }
 }
 
 fn copy(batch: &Batch) -> Batch {
@@ -471,7 +509,7 @@ fn a_partition_is_never_committed() {
         Alters(|actions: &mut Vec<Action>| {
             for action in actions.iter_mut() {
                 if let Action::Source(Command::Commit { offsets, .. }) = action {
-                    offsets.retain(|(id, _)| *id != PartitionId(0));
+                    offsets.retain(|mark| mark.partition != PartitionId(0));
                 }
             }
             Vec::new()

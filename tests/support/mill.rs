@@ -7,7 +7,7 @@ use sluicegate::{
     control::settings::{Adaptive, ControlSettings, QueueOrder, Range, TtlMode},
     engine::{
         Effects, Engine,
-        event::{Action, Answer, Assignment, Batch, Command, CommitOutcome, CommitResult, Event, Settled, Told},
+        event::{Action, Answer, Assignment, Batch, Command, CommitOutcome, CommitResult, Event, Mark, Settled, Told},
         fact::Fact,
         settings::EngineSettings,
     },
@@ -36,7 +36,7 @@ impl Mode {
     }
 }
 
-const PARTITIONS: u32 = 4;
+pub const PARTITIONS: u32 = 4;
 const CONCURRENCY: u32 = 4;
 const ALPHA: Duration = Duration::from_millis(5);
 const BETA: Duration = Duration::from_micros(100);
@@ -97,7 +97,8 @@ impl Mill {
             commits: 0,
             turns_of_gate: 0,
         };
-        let assignment = |id| Assignment { id: PartitionId(id), topic: Arc::from("t"), number: id as i32 };
+        let assignment =
+            |id| Assignment { id: PartitionId(id), topic: Arc::from("t"), number: id as i32, committed: None };
         mill.step(Event::Assigned((0..PARTITIONS).map(assignment).collect()), &mut |step| step());
         mill
     }
@@ -157,8 +158,11 @@ impl Mill {
                     Action::Source(Command::Grant { records, .. }) => self.credit += records,
                     Action::Source(Command::Commit { id, offsets }) => {
                         let outcome = CommitOutcome::Applied;
-                        let applied =
-                            |(partition, offset)| CommitResult { partition, offset, outcome: outcome.clone() };
+                        let applied = |Mark { partition, offset, .. }| CommitResult {
+                            partition,
+                            offset,
+                            outcome: outcome.clone(),
+                        };
                         event = Some(Event::Committed { id, results: offsets.into_iter().map(applied).collect() });
                     }
                     Action::Source(_) => {}

@@ -167,6 +167,11 @@ impl Stage {
 
     /// Starts a sidecar on the stage; `flags` come on top of what it needs to know.
     pub fn sidecar(&self, name: &str, flags: &[(&str, &str)]) -> Sidecar {
+        self.sidecar_as_it_is(name, &[group_flags(), flags].concat())
+    }
+
+    /// The same without the group's times, which only the classic protocol lets a member choose.
+    pub fn sidecar_as_it_is(&self, name: &str, flags: &[(&str, &str)]) -> Sidecar {
         let url = self.worker.url();
         let mut all = vec![
             ("KAFKA_BROKERS", self.bootstrap.as_str()),
@@ -174,7 +179,6 @@ impl Stage {
             ("KAFKA_GROUP_ID", &self.group),
             ("WORKER_URL", &url),
         ];
-        all.extend_from_slice(group_flags());
         all.extend_from_slice(flags);
         Sidecar::start(&format!("{}-{name}", self.topic), &all)
     }

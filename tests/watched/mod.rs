@@ -13,7 +13,7 @@ use sluicegate::{
     control::settings::{Adaptive, ControlSettings},
     engine::{
         Effects, Engine,
-        event::{Action, Answer, Assignment, Batch, Command, CommitOutcome, CommitResult, Event, Settled, Told},
+        event::{Action, Answer, Assignment, Batch, Command, CommitOutcome, CommitResult, Event, Mark, Settled, Told},
         settings::{EngineSettings, PoisonPolicy, RetrySettings},
     },
     record::{PartitionId, Payload, PayloadBuilder, Record},
@@ -82,7 +82,8 @@ impl<O: Observer> Run<O> {
     }
 
     pub fn assign(&mut self, partitions: std::ops::Range<u32>) {
-        let assignment = |id| Assignment { id: PartitionId(id), topic: Arc::from("orders"), number: id as i32 };
+        let assignment =
+            |id| Assignment { id: PartitionId(id), topic: Arc::from("orders"), number: id as i32, committed: None };
         self.step(Event::Assigned(partitions.map(assignment).collect()));
     }
 
@@ -117,7 +118,7 @@ impl<O: Observer> Run<O> {
             _ => None,
         });
         let (id, offsets) = asked.expect("a commit was asked for");
-        let result = |(partition, offset)| CommitResult { partition, offset, outcome: outcome.clone() };
+        let result = |Mark { partition, offset, .. }| CommitResult { partition, offset, outcome: outcome.clone() };
         self.step(Event::Committed { id, results: offsets.into_iter().map(result).collect() });
     }
 }

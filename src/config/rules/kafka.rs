@@ -84,7 +84,8 @@ fn sasl(review: &mut Review<'_>) {
     }
 }
 
-/// With `group.protocol=consumer` the broker owns these, and the client refuses to start with them.
+/// With `group.protocol=consumer` (KIP-848) the broker owns some properties, and the client refuses to start with them;
+/// and what works with the classic protocol and ends badly with this one is refused here.
 fn consumer_protocol(review: &mut Review<'_>) {
     let protocol = review.pass_through.get("group.protocol").unwrap_or("classic");
     if !protocol.eq_ignore_ascii_case("consumer") {
@@ -97,5 +98,15 @@ fn consumer_protocol(review: &mut Review<'_>) {
             let problem = Problem::new(variable(property), what, next).origin(given.origin.clone());
             review.problems.push(problem);
         }
+    }
+    if review.values.is_set(&KAFKA_GROUP_INSTANCE_ID) {
+        let what = "does not go with group.protocol=consumer: a member that was killed could not come back before its session ends, and the client gives up for good (UNRELEASED_INSTANCE_ID)";
+        let next = "remove it, or KAFKA_CFG_GROUP_PROTOCOL to keep static membership";
+        review.report(&KAFKA_GROUP_INSTANCE_ID, what, next);
+    }
+    let topics: Vec<String> = review.values.get(&KAFKA_TOPICS).unwrap_or_default();
+    if review.values.is_set(&DLQ_TOPIC) && topics.iter().any(|topic| topic.starts_with('^')) {
+        let what = "has a regular expression, which with group.protocol=consumer the broker resolves: it could not be kept from assigning DLQ_TOPIC, and dead letters would be dead-lettered again";
+        review.report(&KAFKA_TOPICS, what, "name the topics, or remove KAFKA_CFG_GROUP_PROTOCOL");
     }
 }

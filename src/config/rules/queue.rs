@@ -61,6 +61,9 @@ fn policies(review: &mut Review<'_>) {
     if review.values.get(&TOMBSTONE_POLICY) == Some("dlq") && !has_dlq {
         review.clash(&TOMBSTONE_POLICY, "needs", &DLQ_TOPIC, "set DLQ_TOPIC, or TOMBSTONE_POLICY to deliver or skip");
     }
+    if review.values.get(&HEAD_OF_LINE_POLICY) == Some("dlq") && !has_dlq {
+        review.clash(&HEAD_OF_LINE_POLICY, "needs", &DLQ_TOPIC, "set DLQ_TOPIC, or HEAD_OF_LINE_POLICY to report");
+    }
     if review.values.is_set(&POISON_POLICY) && has_dlq {
         let next = "remove POISON_POLICY to use the dead-letter topic, or DLQ_TOPIC to do without one";
         review.clash(&POISON_POLICY, "contradicts", &DLQ_TOPIC, next);

@@ -16,6 +16,10 @@ section! {
         "time between commits";
     MAX_UNCOMMITTED_SPAN: Kind::int(1, 10_000_000, "records"), Value("10000"),
         "records of one partition that may be polled beyond its frontier";
+    COMMIT_METADATA_MAX_BYTES: Kind::int(0, 3900, "bytes"), Value("3900"),
+        "room beside each committed offset for what is finished beyond it, so that a restart or a hand-over delivers only the rest again; 0 keeps nothing there (brokers take 4096 by default: offset.metadata.max.bytes)";
+    COMMIT_AUDIT_INTERVAL: Kind::duration(0, 86_400_000), Value("5m"),
+        "how often the group's committed offsets are read back and compared with what was committed; one that differs is told and committed again; 0s never asks";
     REVOKE_DRAIN_TIMEOUT: Kind::duration(0, 3_600_000), Derived("10s, or half the session timeout if that is less"),
         "how long in-flight work of a revoked partition is waited for";
     SHUTDOWN_TIMEOUT: Kind::duration(100, 3_600_000), Value("25s"),

@@ -24,6 +24,10 @@ section! {
         "topic for records that are out of attempts, refused, too large or undecodable";
     DLQ_MAX_PCT: Kind::percent(0.0, 100.0), Value("5"),
         "share of settled records that may be dead-lettered over a minute (at least 10); beyond it they are held";
+    HEAD_OF_LINE_AFTER: Kind::duration(1000, 3_600_000), Value("60s"),
+        "a record that holds its partition's frontier for this long, while the worker is well and 98 % of at least 50 records behind it are done, is reported";
+    HEAD_OF_LINE_POLICY: Kind::Words(&["report", "dlq"]), Value("report"),
+        "dlq: one that has failed by itself goes to the dead-letter topic, ten in a row at most and one a minute from there on, within DLQ_MAX_PCT";
     POISON_POLICY: Kind::Words(&["stop", "skip"]), Unset("stop, or the dead-letter topic where DLQ_TOPIC names one"),
         "without a dead-letter topic: stop pauses the partition and raises an alarm, skip finishes the record and counts it";
 }

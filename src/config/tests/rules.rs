@@ -92,6 +92,8 @@ fn policies_that_need_or_contradict_a_dead_letter_topic_are_told_so() {
     assert_eq!(problem(&[("TOMBSTONE_POLICY", "dlq")]).key, "TOMBSTONE_POLICY");
     settings(&[("TOMBSTONE_POLICY", "dlq"), ("DLQ_TOPIC", "dead")]);
     assert_eq!(problem(&[("POISON_POLICY", "skip"), ("DLQ_TOPIC", "dead")]).key, "POISON_POLICY");
+    assert_eq!(problem(&[("HEAD_OF_LINE_POLICY", "dlq")]).key, "HEAD_OF_LINE_POLICY");
+    settings(&[("HEAD_OF_LINE_POLICY", "dlq"), ("DLQ_TOPIC", "dead")]);
 }
 
 #[test]
@@ -141,4 +143,14 @@ fn the_new_group_protocol_leaves_its_times_to_the_broker() {
     assert_eq!(found.key, "KAFKA_CFG_SESSION_TIMEOUT_MS");
     let found = problem(&[NEW, ("KAFKA_CFG_PARTITION_ASSIGNMENT_STRATEGY", "range")]);
     assert_eq!(found.key, "KAFKA_CFG_PARTITION_ASSIGNMENT_STRATEGY");
+}
+
+#[test]
+fn what_ends_badly_with_the_new_group_protocol_is_refused() {
+    const NEW: (&str, &str) = ("KAFKA_CFG_GROUP_PROTOCOL", "consumer");
+    assert_eq!(problem(&[NEW, ("KAFKA_GROUP_INSTANCE_ID", "pod-0")]).key, "KAFKA_GROUP_INSTANCE_ID");
+    assert_eq!(problem(&[NEW, ("KAFKA_TOPICS", "^a.*"), ("DLQ_TOPIC", "dead")]).key, "KAFKA_TOPICS");
+    settings(&[NEW, ("KAFKA_TOPICS", "^a.*")]);
+    settings(&[NEW, ("KAFKA_TOPICS", "a"), ("DLQ_TOPIC", "dead")]);
+    settings(&[("KAFKA_GROUP_INSTANCE_ID", "pod-0"), ("KAFKA_TOPICS", "^a.*"), ("DLQ_TOPIC", "dead")]);
 }

@@ -63,6 +63,63 @@ fn misuse_is_a_typed_error_and_changes_nothing() {
     assert_eq!(ledger.frontier(), Some(8));
 }
 
+fn set(frontier: i64, runs: &[(i64, i64)]) -> Completed {
+    Completed::decode(&completed::encode(frontier, runs.iter().copied(), 3_900), frontier).unwrap()
+}
+
+/// The offsets of `0..200` that the ledger's text names.
+fn named(ledger: &Ledger) -> Vec<i64> {
+    let frontier = ledger.frontier().unwrap();
+    let set = Completed::decode(&ledger.completed(3_900), frontier);
+    set.map_or_else(Vec::new, |mut set| (0..200).filter(|offset| set.has(*offset)).collect())
+}
+
+#[test]
+fn what_is_finished_beyond_the_frontier_is_told_and_passed_over_by_the_next_epoch() {
+    let mut ledger = Ledger::default();
+    let seqs: Vec<u64> = [10, 11, 13, 20, 21].map(|offset| ledger.charge(T, offset).unwrap()).to_vec();
+    assert_eq!(ledger.completed(3_900), "");
+    for index in [1, 2, 4] {
+        ledger.finish(T, seqs[index]).unwrap();
+    }
+    assert_eq!(named(&ledger), [11, 12, 13, 14, 15, 16, 17, 18, 19, 21], "gaps are read, so they count as finished");
+    assert_eq!(ledger.beyond(), 3);
+    let mut next = Ledger::resume(Completed::decode(&ledger.completed(3_900), 10).unwrap());
+    let mut offsets = vec![10, 11, 13, 20, 21, 22];
+    offsets.retain(|offset| {
+        next.charge(T, *offset).unwrap();
+        !next.was_completed(*offset)
+    });
+    assert_eq!(offsets, [10, 20, 22]);
+}
+
+#[test]
+fn an_epoch_that_ends_early_hands_on_what_it_did_not_come_to() {
+    let mut ledger = Ledger::resume(set(10, &[(11, 15), (20, 100)]));
+    for offset in 10..13 {
+        let seq = ledger.charge(T, offset).unwrap();
+        if ledger.was_completed(offset) {
+            ledger.finish(T, seq).unwrap();
+        }
+    }
+    assert_eq!(named(&ledger), (11..15).chain(20..100).collect::<Vec<_>>());
+    assert_eq!(ledger.completed(3_900), completed::encode(10, [(11, 15), (20, 100)].into_iter(), 3_900), "in two runs");
+}
+
+#[test]
+fn a_log_that_is_read_from_before_the_frontier_is_another_one() {
+    let mut ledger = Ledger::resume(set(10, &[(11, 15)]));
+    ledger.charge(T, 3).unwrap();
+    assert!(!ledger.was_completed(3) && !ledger.was_completed(11));
+    let mut ledger = Ledger::resume(set(10, &[(11, 15)]));
+    ledger.reach_end(4);
+    ledger.charge(T, 11).unwrap();
+    assert!(!ledger.was_completed(11));
+    let mut ledger = Ledger::resume(set(10, &[(11, 15)]));
+    ledger.charge(T, 12).unwrap();
+    assert!(ledger.was_completed(12), "what retention took from the front changes nothing");
+}
+
 /// A schedule: charge with a gap, finish the n-th unfinished record, or reach an end some way ahead.
 #[derive(Debug, Clone)]
 enum Op {
@@ -108,6 +165,14 @@ proptest! {
             }
             let held = oldest.map_or(0, |o| naive.range(o..).count());
             prop_assert_eq!(ledger.span() as usize, held);
+            let text = ledger.completed(100_000);
+            let mut set = Completed::decode(&text, oldest.unwrap_or(next)).unwrap_or_default();
+            let beyond = naive.range(oldest.unwrap_or(next)..);
+            let beyond: Vec<(bool, i64)> = beyond.map(|(offset, (_, finished))| (*finished, *offset)).collect();
+            prop_assert_eq!(ledger.beyond() as usize, beyond.iter().filter(|(finished, _)| *finished).count());
+            for (finished, offset) in beyond {
+                prop_assert_eq!(set.has(offset), finished, "{} in {}", offset, text);
+            }
         }
     }
 }

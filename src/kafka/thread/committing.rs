@@ -6,19 +6,18 @@ use rdkafka::{consumer::Consumer as _, error::RDKafkaErrorCode as Code};
 
 use super::{Poller, reading::next_offsets};
 use crate::{
-    engine::event::CommitId,
+    engine::event::{CommitId, Mark},
     kafka::{
         commits::{self, Answered, Next, Verdict},
         ffi,
         stash::Polled,
     },
-    record::PartitionId,
     runtime::SourceNote,
 };
 
 impl Poller {
-    pub(super) fn commit(&mut self, id: CommitId, offsets: Vec<(PartitionId, i64)>) {
-        self.commits.push(id, offsets);
+    pub(super) fn commit(&mut self, id: CommitId, marks: Vec<Mark>) {
+        self.commits.push(id, marks);
         self.send_commits();
     }
 
@@ -28,8 +27,8 @@ impl Poller {
         while let Some(next) = self.commits.next(now, |id| self.partitions.is_ours(id)) {
             match next {
                 Next::Tell(event) => self.outbox.push(event),
-                Next::Send(offsets) => {
-                    let list = self.partitions.list_at(offsets.iter().copied());
+                Next::Send(marks) => {
+                    let list = self.partitions.list_of(marks);
                     if let Err(code) = ffi::commit(&self.main, &list) {
                         let verdict = self.commits.fail(now, code, |id| self.partitions.is_ours(id));
                         self.conclude(verdict);

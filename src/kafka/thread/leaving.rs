@@ -22,7 +22,7 @@ impl Poller {
         let closes = self.consumer.close_queue().is_ok();
         self.phase = Phase::Leaving { since: Instant::now(), told: false, closes };
         self.stash.clear();
-        if self.revoke.is_some() {
+        if self.revoke.is_some() || self.assigning.is_some() {
             self.answer_quietly();
         }
     }

@@ -5,9 +5,10 @@
 //! per turn: in our queue when it may read, else in its inbox; a command ends either wait at once. Nothing here waits
 //! for a broker or for the driver, so the client is polled every few milliseconds whatever the worker does.
 //!
-//! The rest of the loop's work is split by job: [`reading`], [`rebalance`], [`pausing`], [`committing`], [`progress`],
+//! The rest of the loop's work is split by job: [`reading`], [`assigning`], [`rebalance`], [`pausing`], [`committing`], [`progress`],
 //! [`leaving`].
 
+mod assigning;
 mod committing;
 mod leaving;
 mod pausing;
@@ -33,7 +34,7 @@ use crate::{
         context::{Consumer, Context, Notice},
         ffi::{self, Message, Queue, Reader},
         heartbeat::Heartbeat,
-        lookup::Lookup,
+        lookup::{About, Lookup},
         outbox::Outbox,
         partitions::Partitions,
         pauses::Pauses,
@@ -95,6 +96,8 @@ pub struct Poller {
     stash: Stash,
     pauses: Pauses,
     commits: Commits,
+    assigning: Option<assigning::Assigning>,
+    assignments: u64,
     revoke: Option<rebalance::Revoke>,
     /// Some partition is [`unplaced`](crate::kafka::partitions::Slot::unplaced); try again then.
     place_again_at: Option<Instant>,
@@ -143,6 +146,8 @@ impl Poller {
             stash: Stash::new(settings.max_poll_records, settings.max_record_bytes),
             pauses: Pauses::default(),
             commits: Commits::default(),
+            assigning: None,
+            assignments: 0,
             revoke: None,
             place_again_at: None,
             progress_at: now,
@@ -188,6 +193,7 @@ impl Poller {
             Request::Engine(Command::Commit { id, offsets }) => self.commit(id, offsets),
             Request::Engine(Command::Pause(ids)) => self.pause(&ids),
             Request::Engine(Command::Resume(ids)) => self.resume(&ids),
+            Request::Engine(Command::ReadCommitted(ids)) => drop(self.ask(About::Audit, &ids)),
             Request::Engine(Command::Repair(id)) => self.repair(id),
             Request::Engine(Command::Release(ids)) => self.release(&ids),
         }
@@ -220,7 +226,7 @@ impl Poller {
         }
         for notice in self.consumer.context().take() {
             match notice {
-                Notice::Assign(listed) => self.on_assign(&listed),
+                Notice::Assign(listed) => self.on_assign(listed),
                 Notice::Revoke { listed, lost } => self.on_revoke(listed, lost),
                 Notice::Committed { code, offsets } => self.on_committed(code, &offsets),
                 Notice::Error { code, text } => self.on_error(code as i32, text),
@@ -247,6 +253,7 @@ impl Poller {
     /// What is due by the clock.
     fn keep_up(&mut self, now: Instant) {
         self.check_lost();
+        self.assign_in_time(now);
         self.place_again(now);
         self.keep_commits_moving(now);
         self.take_answers();
@@ -261,7 +268,10 @@ impl Poller {
     }
 
     fn wait_for_work(&mut self, now: Instant) {
-        let due = self.revoke.is_some() || self.commits.is_busy() || self.place_again_at.is_some();
+        let due = self.assigning.is_some()
+            || self.revoke.is_some()
+            || self.commits.is_busy()
+            || self.place_again_at.is_some();
         let wait = if due || !self.outbox.is_empty() { BUSY_WAIT } else { IDLE_WAIT };
         match self.phase {
             Phase::Running if self.stash.room() > 0 => self.read(wait, now),

@@ -13,6 +13,7 @@ use rdkafka::consumer::Consumer as _;
 
 use super::Poller;
 use crate::{
+    engine::event::Event,
     kafka::{
         lookup::{About, Answer, Question},
         partitions,
@@ -189,10 +190,12 @@ impl Poller {
         self.partitions.get(id).is_some_and(|slot| slot.unplaced)
     }
 
-    pub(super) fn ask(&mut self, about: About, ids: &[PartitionId]) {
+    /// False when nobody will answer.
+    pub(super) fn ask(&mut self, about: About, ids: &[PartitionId]) -> bool {
         let slots = ids.iter().filter_map(|id| Some((*id, self.partitions.get(*id)?)));
         let partitions: Vec<_> = slots.map(|(id, slot)| (id, slot.topic.clone(), slot.number)).collect();
-        if self.lookup.ask(Question { about, partitions }) {
+        let asked = self.lookup.ask(Question { about, partitions });
+        if asked {
             let now = Instant::now();
             for id in ids {
                 if let Some(slot) = self.partitions.get_mut(*id) {
@@ -200,6 +203,7 @@ impl Poller {
                 }
             }
         }
+        asked
     }
 
     pub(super) fn take_answers(&mut self) {
@@ -207,6 +211,8 @@ impl Poller {
             match answer {
                 Answer::LogEnd(id, end) => self.heard_end(id, end),
                 Answer::Committed(id, offset) => self.found(id, offset),
+                Answer::Audit(found) => self.outbox.push(Event::CommittedRead(found)),
+                Answer::Start(number, known) => self.found_start(number, &known),
             }
         }
     }

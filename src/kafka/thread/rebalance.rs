@@ -1,8 +1,9 @@
 //! Partitions coming and going.
 //!
 //! The client holds the whole rebalance until it is answered with an assign or an unassign. An assignment is answered
-//! at once. A revoke is told to the engine and answered when the engine has released all of it, while polling goes on;
-//! until then nothing of the whole assignment is fetched, so it had better be short. What is lost is answered at once.
+//! as soon as it is known where it starts ([`assigning`](super::assigning)). A revoke is told to the engine and answered
+//! when the engine has released all of it, while polling goes on; until then nothing of the whole assignment is fetched,
+//! so it had better be short. What is lost is answered at once.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +15,7 @@ use rdkafka::{
 
 use super::{Phase, Poller};
 use crate::{
-    engine::event::{Assignment, Event},
+    engine::event::Event,
     kafka::{context::Listed, partitions},
     record::PartitionId,
 };
@@ -29,44 +30,6 @@ pub struct Revoke {
 }
 
 impl Poller {
-    pub(super) fn on_assign(&mut self, listed: &Listed) {
-        if self.phase != Phase::Running {
-            // Not wanted any more. The client takes the empty answer and goes on to leave.
-            self.answer_quietly();
-            return;
-        }
-        let retained: Vec<_> = self.partitions.assigned().collect();
-        let mut assigned = Vec::with_capacity(listed.names.len());
-        for (topic, number) in &listed.names {
-            let id = self.partitions.id(topic, *number);
-            // Before the assign, so that no record goes to the consumer's own queue; and again for every assignment,
-            // because the client undoes it when a partition goes.
-            if !self.reader.queue().adopt(topic, *number) {
-                return self.fail(format!("no queue for {topic} [{number}]"));
-            }
-            self.partitions.begin_epoch(id);
-            assigned.extend(self.partitions.get(id).map(|slot| Assignment {
-                id,
-                topic: slot.topic.clone(),
-                number: slot.number,
-            }));
-        }
-        if let Err(error) = self.assign(&listed.list) {
-            return self.fail(format!("the client does not take its assignment: {error}"));
-        }
-        // Empty or not: a member that is given nothing has joined all the same.
-        self.outbox.push(Event::Assigned(assigned));
-        self.settle_pauses();
-        self.place(&retained);
-    }
-
-    fn assign(&self, list: &TopicPartitionList) -> KafkaResult<()> {
-        match self.consumer.rebalance_protocol() {
-            RebalanceProtocol::Cooperative => self.consumer.incremental_assign(list),
-            _ => self.consumer.assign(list),
-        }
-    }
-
     fn unassign(&self, list: &TopicPartitionList) -> KafkaResult<()> {
         match self.consumer.rebalance_protocol() {
             RebalanceProtocol::Cooperative => self.consumer.incremental_unassign(list),
@@ -79,6 +42,8 @@ impl Poller {
             self.answer_quietly();
             return;
         }
+        // An assignment that was not answered yet is not waited for any more.
+        self.assigning = None;
         let known = listed.names.iter().filter_map(|(topic, number)| self.partitions.find(topic, *number));
         let ids: Vec<_> = known.filter(|id| self.partitions.is_ours(*id)).collect();
         for id in &ids {
@@ -137,7 +102,7 @@ impl Poller {
 
     /// Answers whatever rebalance is under way with "nothing", on the way out.
     pub(super) fn answer_quietly(&mut self) {
-        self.revoke = None;
+        (self.assigning, self.revoke) = (None, None);
         // There is nothing to be done about a refusal, and the client ends its close without an answer if it must.
         let _ = self.consumer.unassign();
         for (_, slot) in self.partitions.iter_mut() {

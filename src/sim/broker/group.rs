@@ -1,7 +1,7 @@
 //! The group: who owns which partition, and what is committed.
 
 use crate::{
-    engine::event::{CommitId, CommitOutcome, CommitResult, Event},
+    engine::event::{CommitId, CommitOutcome, CommitResult, Committed, Event, Mark},
     record::PartitionId,
     sim::{
         broker::{Broker, client::Phase},
@@ -92,7 +92,7 @@ impl Broker {
         if to > from {
             self.change_owner(id);
             self.elsewhere.push((id, from, to));
-            self.set_committed(id, to);
+            self.set_committed(id, to, "");
         }
     }
 
@@ -124,32 +124,35 @@ impl Broker {
         self.client.tell(cx, Event::Left);
     }
 
-    pub(super) fn send_commit(&mut self, cx: &mut Cx<'_>, setup: &Setup, id: CommitId, asked: Vec<(PartitionId, i64)>) {
-        let (mut offsets, mut refused) = (Vec::new(), Vec::new());
-        for (partition, offset) in asked {
+    pub(super) fn send_commit(&mut self, cx: &mut Cx<'_>, setup: &Setup, id: CommitId, asked: Vec<Mark>) {
+        let (mut marks, mut refused) = (Vec::new(), Vec::new());
+        for mark in asked {
+            let (partition, offset) = (mark.partition, mark.offset);
             let ours = self.client.slots.get(partition.index()).is_some_and(|slot| slot.phase != Phase::Released);
             if ours {
-                offsets.push((partition, offset, self.owner(partition)));
+                marks.push((mark, self.owner(partition)));
             } else {
                 refused.push(over(partition, offset, "NOT_ASSIGNED"));
             }
         }
         let delay = setup.broker.commit.draw(cx.rng).saturating_mul(self.commit_times());
-        cx.after(delay, Due::Commit(CommitRequest { process: cx.process, id, offsets, refused }));
+        cx.after(delay, Due::Commit(CommitRequest { process: cx.process, id, marks, refused }));
     }
 
     /// A commit reaches the coordinator.
     pub fn on_commit(&mut self, cx: &mut Cx<'_>, request: CommitRequest) {
-        let CommitRequest { process, id, offsets, refused: mut results } = request;
+        let CommitRequest { process, id, marks, refused: mut results } = request;
         let applies = !matches!(self.commit_mood, Some(CommitMood::Failing | CommitMood::Unanswered));
         let fails = matches!(self.commit_mood, Some(CommitMood::Failing | CommitMood::AppliedButFailing));
         let unanswered = matches!(self.commit_mood, Some(CommitMood::Unanswered | CommitMood::AppliedButUnanswered));
-        for (partition, offset, owner) in offsets {
+        for (Mark { partition, offset, metadata }, owner) in marks {
             let over_now = owner != self.owner(partition);
-            if applies && !over_now {
-                self.set_committed(partition, offset);
+            let too_large = metadata.len() > self.metadata_bytes_max;
+            if applies && !over_now && !too_large {
+                self.set_committed(partition, offset, &metadata);
             }
             let outcome = match (over_now, fails) {
+                (false, _) if too_large => CommitOutcome::Failed("OFFSET_METADATA_TOO_LARGE".to_owned()),
                 (true, _) => CommitOutcome::EpochOver("ILLEGAL_GENERATION".to_owned()),
                 (false, true) => CommitOutcome::Failed("REQUEST_TIMED_OUT".to_owned()),
                 (false, false) => CommitOutcome::Applied,
@@ -167,7 +170,7 @@ impl Broker {
         for id in self.ids() {
             let handed = self.client.slots.get(id.index()).and_then(|slot| slot.handed);
             if let Some(handed) = handed {
-                self.set_committed(id, handed);
+                self.set_committed(id, handed, "");
             }
         }
     }
@@ -198,9 +201,9 @@ impl Broker {
         }
     }
 
-    fn set_committed(&mut self, id: PartitionId, offset: i64) {
+    fn set_committed(&mut self, id: PartitionId, offset: i64, metadata: &str) {
         if let Some(committed) = self.committed.get_mut(id.index()) {
-            *committed = Some(offset);
+            *committed = Some(Committed { offset, metadata: metadata.into() });
         }
     }
 }

@@ -11,7 +11,7 @@ mod stash;
 use std::sync::Arc;
 
 use crate::{
-    engine::event::{Assignment, Command, Event},
+    engine::event::{Assignment, Command, Committed, Event},
     record::PartitionId,
     sim::{
         broker::{
@@ -29,8 +29,8 @@ use crate::{
 #[derive(Debug)]
 pub struct Broker {
     pub logs: Vec<Log>,
-    /// Of the group, by partition.
-    committed: Vec<Option<i64>>,
+    /// Of the group, by partition: offset and metadata.
+    committed: Vec<Option<Committed>>,
     /// Counts the owners a partition had; a commit of an earlier one is refused.
     owners: Vec<u64>,
     /// Partitions that the group wants elsewhere for now.
@@ -41,6 +41,8 @@ pub struct Broker {
     pub elsewhere: Vec<(PartitionId, i64, i64)>,
     pub commit_mood: Option<CommitMood>,
     pub fetch_times: u32,
+    /// `offset.metadata.max.bytes`
+    metadata_bytes_max: usize,
     pub leaders_away: Set,
 }
 
@@ -65,6 +67,7 @@ impl Broker {
             elsewhere: Vec::new(),
             commit_mood: None,
             fetch_times: 1,
+            metadata_bytes_max: setup.broker.metadata_bytes_max,
             leaders_away: Set(0),
         }
     }
@@ -75,7 +78,7 @@ impl Broker {
 
     /// What the group has committed.
     pub fn committed(&self, id: PartitionId) -> Option<i64> {
-        self.committed.get(id.index()).copied().flatten()
+        self.committed.get(id.index())?.as_ref().map(|kept| kept.offset)
     }
 
     pub fn ids(&self) -> impl Iterator<Item = PartitionId> + use<> {
@@ -130,11 +133,24 @@ impl Broker {
                 self.client.pause(id, false);
             }),
             Command::Repair(id) => self.client.repair(cx, id),
+            Command::ReadCommitted(ids) => {
+                let delay = setup.broker.commit.draw(cx.rng);
+                cx.after(delay, Due::ReadCommitted { process: cx.process, partitions: ids });
+            }
             Command::Commit { id, offsets } => self.send_commit(cx, setup, id, offsets),
             Command::Release(ids) => self.release(cx, setup, &ids),
             Command::Leave => self.leave(cx, setup),
         }
         self.fetch_all(cx, setup);
+    }
+
+    /// The group says what it has.
+    pub fn on_read_committed(&mut self, cx: &mut Cx<'_>, ids: Vec<PartitionId>) {
+        if self.client.left {
+            return;
+        }
+        let found = ids.into_iter().map(|id| (id, self.committed(id))).collect();
+        self.client.tell(cx, Event::CommittedRead(found));
     }
 
     pub fn on_fetched(&mut self, cx: &mut Cx<'_>, setup: &Setup, id: PartitionId, generation: u32) {
@@ -193,7 +209,8 @@ impl Broker {
 
     fn assignment(&self, id: PartitionId) -> Option<Assignment> {
         let log = self.logs.get(id.index())?;
-        Some(Assignment { id, topic: Arc::clone(&log.topic), number: log.number })
+        let committed = self.committed.get(id.index()).cloned().flatten();
+        Some(Assignment { id, topic: Arc::clone(&log.topic), number: log.number, committed })
     }
 
     fn tell_revoked(&mut self, cx: &mut Cx<'_>, partitions: Vec<PartitionId>, lost: bool) {

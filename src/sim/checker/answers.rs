@@ -34,7 +34,7 @@ impl Checker {
         }
         let mut again: Vec<(PartitionId, u32)> = Vec::new();
         for (place, id) in requests {
-            self.on_request_settled(now, id, meaning(&settled.answer, together, place));
+            self.on_request_settled(now, id, self.meaning(now, &settled.answer, together, place));
         }
         for sent in &records {
             let Some(log) = broker.log(sent.partition) else { continue };
@@ -45,13 +45,20 @@ impl Checker {
             let line = mark(self.settings.ordering, &log.records()[sent.index]).map(|mark| (sent.partition, mark));
             // Ordered modes: what comes after a retried record of its key goes again with it.
             let follows = line.is_some_and(|line| again.contains(&line));
-            let meaning = if follows { Meaning::Again } else { meaning(&settled.answer, together, sent.place) };
+            let meaning =
+                if follows { Meaning::Again } else { self.meaning(now, &settled.answer, together, sent.place) };
             if matches!(settled.answer, Answer::Each(_)) && matches!(meaning, Meaning::Again | Meaning::Charged) {
                 let given_up = meaning == Meaning::Charged && self.is_last_attempt(sent);
                 again.extend(line.filter(|_| !given_up));
             }
             self.settle(now, *sent, log, meaning);
         }
+    }
+
+    fn meaning(&self, now: Now, answer: &Answer, together: usize, place: usize) -> Meaning {
+        let held_back = self.told.charges_from.is_some_and(|from| now.mono < from);
+        let uncharged = *answer == Answer::Failed && held_back;
+        if uncharged { Meaning::Again } else { meaning(answer, together, place) }
     }
 
     fn is_last_attempt(&mut self, sent: &Sent) -> bool {

@@ -43,6 +43,8 @@ pub enum End {
     Expired,
     DeadLettered,
     Skipped,
+    /// By an epoch before this one, in which it came to its end.
+    Before,
 }
 
 /// One record of the log.

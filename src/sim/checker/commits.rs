@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use crate::{
-    engine::event::{CommitId, CommitOutcome, CommitResult},
+    engine::{
+        event::{CommitId, CommitOutcome, CommitResult, Mark},
+        ledger::completed::Completed,
+    },
     record::PartitionId,
     sim::{
         broker::{Broker, log::Log},
@@ -20,7 +23,7 @@ use crate::{
 const ANSWER_WAIT: Duration = Duration::from_secs(60);
 
 impl Checker {
-    pub(super) fn on_commit(&mut self, now: Now, id: CommitId, offsets: &[(PartitionId, i64)], broker: &Broker) {
+    pub(super) fn on_commit(&mut self, now: Now, id: CommitId, marks: &[Mark], broker: &Broker) {
         self.tally.commits += 1;
         if self.settings.commit_interval.is_none() {
             self.violate(now.mono, Promise::I7, "a commit although the client commits itself");
@@ -29,9 +32,31 @@ impl Checker {
             self.violate(now.mono, Promise::I3, "a commit before the last one was answered");
         }
         self.commit = Some((id, now.mono));
-        for (partition, offset) in offsets {
-            let Some(log) = broker.log(*partition) else { continue };
-            self.check_commit(now, *partition, *offset, log);
+        for mark in marks {
+            let Some(log) = broker.log(mark.partition) else { continue };
+            self.check_commit(now, mark.partition, mark.offset, log);
+            self.check_completed(now, mark, log);
+        }
+    }
+
+    /// What is said to be finished beyond the frontier was, in this epoch or in one before.
+    fn check_completed(&mut self, now: Now, mark: &Mark, log: &Log) {
+        if mark.metadata.is_empty() {
+            return;
+        }
+        let max = self.settings.commit_metadata_bytes;
+        let Some(mut set) = Completed::decode(&mark.metadata, mark.offset).filter(|_| mark.metadata.len() <= max)
+        else {
+            let what = format!("{} is committed with {:?}", name(log, mark.offset), mark.metadata);
+            return self.violate(now.mono, Promise::I2, what);
+        };
+        let book = &mut self.books[mark.partition.index()];
+        for (index, record) in log.records().iter().enumerate().skip(log.index_at(mark.offset)) {
+            let entry = *book.entry(index);
+            if set.has(record.offset) && !entry.finished_ever && record.offset >= log.start() {
+                let what = format!("{} is told to be finished, and is {:?}", name(log, record.offset), entry.place);
+                return self.violate(now.mono, Promise::I2, what);
+            }
         }
     }
 

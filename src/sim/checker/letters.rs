@@ -42,6 +42,10 @@ impl Checker {
             let what = format!("{} is dead-lettered where it is {place:?}", name(log, offset));
             return self.violate(now.mono, Promise::I1, what);
         }
+        let is_head = letter.reason == Reason::HeadOfLine && doomed.is_none() && self.is_head(now, id, index, log);
+        let doomed = if is_head { Some(Reason::HeadOfLine) } else { doomed };
+        let book = &mut self.books[id.index()];
+        book.entry(index).doomed = doomed;
         if doomed != Some(letter.reason) || self.settings.poison != PoisonPolicy::DeadLetter {
             let what = format!("{} is dead-lettered as {}, seen: {doomed:?}", name(log, offset), letter.reason.code());
             return self.violate(now.mono, Promise::Charge, what);
@@ -100,7 +104,8 @@ impl Checker {
         let Some((id, log, index)) = locate(broker, topic, number, offset) else {
             return self.violate(now.mono, Promise::I1, "a record that was never written is skipped");
         };
-        let doomed = self.books[id.index()].entry(index).doomed;
+        let entry = *self.books[id.index()].entry(index);
+        let doomed = entry.doomed;
         let policy = self.settings.poison;
         let tombstone = self.settings.tombstones == TombstonePolicy::Skip && log.records()[index].tombstone;
         let poison = policy == PoisonPolicy::Skip || (policy == PoisonPolicy::Stop && reason == Reason::Dropped);
@@ -111,11 +116,16 @@ impl Checker {
             && matches!(log.records()[index].deadline, Deadline::At(_));
         let is_due = match reason {
             Reason::Hopeless => hopeless,
+            Reason::CompletedBefore => entry.finished_ever && self.settings.commit_metadata_bytes > 0,
             _ => (tombstone && reason == Reason::Tombstone) || (poison && doomed == Some(reason)),
         };
         if !is_due {
             let what = format!("{} is skipped as {}, seen: {doomed:?}", name(log, offset), reason.code());
             return self.violate(now.mono, Promise::Charge, what);
+        }
+        if reason == Reason::CompletedBefore {
+            self.tally.passed_over += 1;
+            return self.finish(now, id, log, index, End::Before);
         }
         self.tally.told_skipped += 1;
         self.finish(now, id, log, index, End::Skipped);

@@ -10,6 +10,7 @@ mod book;
 mod bounds;
 mod commits;
 mod end;
+mod heads;
 mod knobs;
 mod letters;
 mod promise;
@@ -85,6 +86,7 @@ pub struct Checker {
     /// The smallest the learnt byte cap may be.
     cap_floor: u64,
     told: Told,
+    heads: heads::Heads,
     /// Letters posted and records settled lately.
     posted: VecDeque<Instant>,
     settled: VecDeque<(Instant, u32)>,
@@ -111,6 +113,7 @@ impl Checker {
             leave_due: None,
             draining: false,
             drain_until: None,
+            heads: heads::Heads::default(),
             posted: VecDeque::new(),
             settled: VecDeque::new(),
             tally: Tally::default(),
@@ -154,7 +157,7 @@ impl Checker {
             Event::Drain { deadline } => self.on_drain(*deadline, broker),
             Event::Requested(request) => self.on_requested(now, request),
             Event::CallerGone(id) => self.on_caller_gone(*id),
-            Event::Progress(_) | Event::Left | Event::Wake => {}
+            Event::Progress(_) | Event::CommittedRead(_) | Event::Left | Event::Wake => {}
         }
     }
 
@@ -195,6 +198,15 @@ impl Checker {
                 self.tally.pauses += u64::from(shuts && gate.stage == GateStage::Soft);
                 self.tally.hard_pauses += u64::from(shuts && gate.stage == GateStage::Hard);
             }
+            // A commit that was given up may arrive behind a later one and take the group back. Nobody commits more.
+            Fact::CommittedDiffers { known, found, .. } => {
+                self.tally.commits_overtaken += 1;
+                if *found >= Some(*known) {
+                    let what = format!("{known} was committed, and they say {found:?} is wrong");
+                    self.violate(now.mono, Promise::Facts, what);
+                }
+            }
+            Fact::HeadOfLine(_) => self.tally.heads_told += 1,
             Fact::KnobMoved { decision, applied } => self.on_knob(now, decision, *applied),
             Fact::Violation { invariant, what } => {
                 self.violate(now.mono, Promise::Engine, format!("{invariant}: {what}"));
@@ -213,7 +225,7 @@ impl Checker {
             Command::Grant { .. } if self.gate.is_some() => {
                 self.violate(now.mono, Promise::Gate, "credit is granted while the gate is shut");
             }
-            Command::Grant { .. } | Command::Repair(_) => {}
+            Command::Grant { .. } | Command::Repair(_) | Command::ReadCommitted(_) => {}
         }
     }
 }

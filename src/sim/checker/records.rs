@@ -8,6 +8,7 @@ use crate::{
         checker::{
             Checker, GRACE, Promise,
             book::{self, End, Entry, Owned, Place},
+            heads::Heads,
             knobs::Told,
             name,
         },
@@ -77,7 +78,9 @@ impl Checker {
             book.step_out(mark, index);
         }
         self.tally.count(end);
-        self.settled.push_back((now.mono, 1));
+        if end != End::Before {
+            self.settled.push_back((now.mono, 1));
+        }
     }
 
     /// Everything of an epoch that waits is abandoned.
@@ -172,6 +175,7 @@ impl Checker {
         self.cap_floor = self.settings.batch_bytes_max;
         self.posted.clear();
         self.settled.clear();
+        self.heads = Heads::default();
     }
 
     /// Another member finished what lies between two offsets.

@@ -36,8 +36,14 @@ pub struct Engine {
     span_max: Option<u32>,
     /// Zero is `USE_MANUAL_COMMIT=false`.
     commit_interval_ms: Option<u64>,
+    /// Zero keeps nothing of what is finished beyond the frontier.
+    commit_metadata_bytes: Option<usize>,
+    /// Zero never reads committed offsets back.
+    audit_every_ms: Option<u64>,
     revoke_drain_ms: Option<u64>,
     stall_after_ms: Option<u64>,
+    head_of_line_after_ms: Option<u64>,
+    head_of_line_letters: Option<bool>,
     /// Any of these three takes requests over HTTP in, as records of the first topic.
     requests_timeout_ms: Option<u64>,
     requests_weight_pct: Option<u32>,
@@ -76,6 +82,9 @@ impl Engine {
         if let Some(ms) = self.commit_interval_ms {
             to.commit_interval = (ms > 0).then_some(std::time::Duration::from_millis(ms));
         }
+        if let Some(ms) = self.audit_every_ms {
+            to.audit_every = (ms > 0).then_some(std::time::Duration::from_millis(ms));
+        }
         set(&mut to.queue_bytes_max, self.queue_bytes_max);
         set(&mut to.max_poll_records, self.max_poll_records);
         set(&mut to.pause_threshold_pct, self.pause_threshold_pct);
@@ -98,8 +107,11 @@ impl Engine {
         set(&mut to.poison, self.poison.map(Into::into));
         set(&mut to.dead_letter_max_pct, self.dead_letter_max_pct);
         set(&mut to.span_max, self.span_max);
+        set(&mut to.commit_metadata_bytes, self.commit_metadata_bytes);
         set_ms(&mut to.revoke_drain, self.revoke_drain_ms);
         set_ms(&mut to.stall_after, self.stall_after_ms);
+        set_ms(&mut to.head_of_line_after, self.head_of_line_after_ms);
+        set(&mut to.head_of_line_letters, self.head_of_line_letters);
         let any = self.requests_timeout_ms.is_some()
             || self.requests_weight_pct.is_some()
             || self.requests_reserved_pct.is_some();

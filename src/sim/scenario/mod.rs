@@ -81,6 +81,12 @@ mod tests {
     };
 
     #[test]
+    fn partitions_beyond_counting_are_too_many() {
+        let found = parse("why = \"x\"\ntopics = [4294967294, 2]\n").unwrap_err();
+        assert!(found.contains("1 to 64 partitions"), "{found}");
+    }
+
+    #[test]
     fn a_file_names_what_differs_and_the_rest_is_a_quiet_day() {
         let setup = parse(
             r#"

@@ -106,6 +106,7 @@ pub struct Broker {
     fetch_records: Option<u32>,
     prefetch_records: Option<u32>,
     others_work: Option<bool>,
+    metadata_bytes_max: Option<usize>,
 }
 
 impl Broker {
@@ -117,6 +118,7 @@ impl Broker {
         set(&mut to.fetch_records, self.fetch_records);
         set(&mut to.prefetch_records, self.prefetch_records);
         set(&mut to.others_work, self.others_work);
+        set(&mut to.metadata_bytes_max, self.metadata_bytes_max);
     }
 }
 

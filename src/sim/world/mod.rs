@@ -239,6 +239,9 @@ impl<'a> World<'a> {
                 self.broker(|broker, cx, setup, _| broker.join(cx, setup));
             }
             Due::Back(set) => self.broker(|broker, cx, setup, _| broker.come_back(cx, setup, set)),
+            Due::ReadCommitted { process, partitions } if process == self.process => {
+                self.broker(|broker, cx, _, _| broker.on_read_committed(cx, partitions));
+            }
             Due::Commit(request) => self.broker(|broker, cx, _, _| broker.on_commit(cx, request)),
             Due::Send { process, batch } if process == self.process => self.send(batch),
             Due::Letter { process, answer } if process == self.process => self.step(Event::DeadLettered(answer)),

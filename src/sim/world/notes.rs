@@ -95,8 +95,9 @@ impl World<'_> {
                 reason: letter.reason,
             }),
             Action::Source(Command::Commit { id, offsets }) => {
-                for (partition, offset) in offsets {
-                    self.note(Step::CommitAsked { id: *id, partition: *partition, offset: *offset });
+                for mark in offsets {
+                    let (partition, offset, metadata) = (mark.partition, mark.offset, mark.metadata.len());
+                    self.note(Step::CommitAsked { id: *id, partition, offset, metadata });
                 }
             }
             Action::Reply(reply) => self.note(Step::Replied { id: reply.id, outcome: reply.outcome.name() }),

@@ -60,6 +60,8 @@ impl Telemetry {
                 to.release.record(took.as_secs_f64());
                 to.released_unfinished.increment(u64::from(*unfinished));
             }
+            Fact::CommittedDiffers { .. } => to.committed_differs.increment(1),
+            Fact::HeadOfLine(_) => to.heads_told.increment(1),
             Fact::OffsetReset { .. } => to.offset_resets.increment(1),
             Fact::CommitAsked { .. } => to.commits_asked.increment(1),
             Fact::CommitAnswered { results, took } => {

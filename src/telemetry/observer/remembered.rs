@@ -28,8 +28,8 @@ impl Telemetry {
                 (EventName::DeadLetterFailed, format!("{}: {error}", at(topic, *number, *offset)))
             }
             Fact::DeadLetterHeld { records } => (EventName::DeadLettersHeld, format!("{records} records held")),
-            // As usual as an expired one.
-            Fact::Skipped { reason: Reason::Hopeless, .. } => return None,
+            // As usual as an expired one, or finished long ago.
+            Fact::Skipped { reason: Reason::Hopeless | Reason::CompletedBefore, .. } => return None,
             Fact::Skipped { topic, number, offset, reason } => {
                 (EventName::RecordSkipped, because(topic, *number, *offset, *reason))
             }
@@ -46,6 +46,18 @@ impl Telemetry {
                 });
                 let ((topic, number), code) = failed?;
                 (EventName::CommitRefused, format!("{topic}-{number}: {code}"))
+            }
+            Fact::CommittedDiffers { topic, number, known, found } => {
+                (EventName::CommittedDiffers, format!("{topic}-{number}: {known} was committed, {found:?} is"))
+            }
+            Fact::HeadOfLine(head) => {
+                let text = format!(
+                    "{}: {} of {} behind it are done",
+                    at(&head.topic, head.number, head.offset),
+                    head.beyond,
+                    head.span.saturating_sub(1)
+                );
+                (EventName::HeadOfLine, text)
             }
             Fact::Repaired { topic, number, again } => {
                 (EventName::PartitionRepaired, format!("{topic}-{number}, {again} in a row"))

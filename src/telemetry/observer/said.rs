@@ -85,6 +85,11 @@ impl Telemetry {
                     topic = self.names.get(*partition).0, partition = self.names.get(*partition).1, offset
                 });
             }
+            Fact::Skipped { topic, number, offset, reason: Reason::CompletedBefore } => {
+                say!(self, now, RecordPassedOver, "finished before", {
+                    topic = &**topic, partition = number, offset
+                });
+            }
             Fact::Skipped { topic, number, offset, reason: Reason::Hopeless } => {
                 say!(self, now, RecordHopeless, "no batch could finish it in time", {
                     topic = &**topic, partition = number, offset
@@ -261,6 +266,15 @@ impl Telemetry {
                     topic = &**topic, partition = number, expected, offset
                 });
             }
+            Fact::CommittedDiffers { topic, number, known, found } => {
+                say!(self, now, CommittedDiffers, "the group has another offset", {
+                    topic = &**topic, partition = number, known, found
+                });
+            }
+            Fact::HeadOfLine(head) => say!(self, now, HeadOfLine, "one record holds its partition's frontier", {
+                topic = &*head.topic, partition = head.number, offset = head.offset,
+                held_ms = millis(head.held_for), beyond = head.beyond, span = head.span
+            }),
             Fact::Repaired { topic, number, again } => {
                 say!(self, now, PartitionRepaired, "it stood still for no reason and was resumed", {
                     topic = &**topic, partition = number, again

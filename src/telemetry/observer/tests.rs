@@ -13,7 +13,7 @@ use crate::{
     control::knobs::{self, Decision, KnobName},
     engine::{
         event::{Assignment, BatchId, CommitOutcome, CommitResult, Reason},
-        fact::{DrainState, Gate, GateStage, PauseReason, Stage},
+        fact::{DrainState, Gate, GateStage, Head, PauseReason, Stage},
     },
     record::{PartitionId, Payload, Record, RequestId},
     telemetry::{
@@ -44,8 +44,12 @@ impl Bench {
         let log = tracing::subscriber::set_default(subscriber);
         let now = Now { mono: Instant::from_millis(1_000), wall: UnixMillis(1_700_000_000_000), jitter: 0 };
         let assigned = [(0, "a", 0), (1, "a", 1), (2, "b", 7)];
-        let assigned =
-            assigned.map(|(id, topic, number)| Assignment { id: PartitionId(id), topic: Arc::from(topic), number });
+        let assigned = assigned.map(|(id, topic, number)| Assignment {
+            id: PartitionId(id),
+            topic: Arc::from(topic),
+            number,
+            committed: None,
+        });
         telemetry.names.learn(&assigned);
         Self { telemetry, readout, lines, control, _log: log, now }
     }
@@ -222,6 +226,7 @@ fn every_fact_has_its_line_with_its_fields() {
         ),
         (Fact::DeadLetterHeld { records: 3 }, json!({"records": 3})),
         (Fact::Skipped { topic: topic1(), number, offset, reason }, and(json!({"reason": "refused"}))),
+        (Fact::Skipped { topic: topic1(), number, offset, reason: Reason::CompletedBefore }, and(json!({}))),
         (Fact::PartitionStopped { topic: topic1(), number, offset, reason }, and(json!({"reason": "refused"}))),
         (Fact::Abandoned { records: 4, cause: "revoked" }, json!({"records": 4, "cause": "revoked"})),
         (
@@ -238,6 +243,14 @@ fn every_fact_has_its_line_with_its_fields() {
             json!({"partitions": 2, "unfinished": 1, "took_ms": 1000}),
         ),
         (Fact::OffsetReset { topic: topic1(), number, expected: 99, offset }, and(json!({"expected": 99}))),
+        (
+            Fact::CommittedDiffers { topic: topic1(), number, known: 8, found: Some(9) },
+            json!({"topic": "a", "partition": 1, "known": 8, "found": 9}),
+        ),
+        (
+            Fact::HeadOfLine(Head { topic: topic1(), number, offset, held_for: SECOND, beyond: 99, span: 100 }),
+            and(json!({"held_ms": 1000, "beyond": 99, "span": 100})),
+        ),
         (Fact::Repaired { topic: topic1(), number, again: 2 }, json!({"topic": "a", "partition": 1, "again": 2})),
         (Fact::Stale { what: "answer" }, json!({"what": "answer"})),
         (

@@ -7,7 +7,7 @@ use std::{
 };
 
 use sluicegate::{
-    engine::event::{Command, CommitId, CommitOutcome, CommitResult, Event, Progress},
+    engine::event::{Command, CommitId, CommitOutcome, CommitResult, Committed, Event, Mark, Progress},
     kafka::{KafkaSource, settings::KafkaSettings},
     record::{PartitionId, Record},
     runtime::{Source as _, SourceEvent, SourceNote},
@@ -43,6 +43,12 @@ pub struct Member {
     pub notes: Vec<SourceNote>,
     pub left: bool,
     last_commit: u64,
+    /// Goes along with every commit.
+    pub metadata: String,
+    /// Committed offsets as they were read back, by partition.
+    pub read_back: Vec<(PartitionId, Option<i64>)>,
+    /// What was committed where a partition was assigned, the latest assignment's.
+    pub starts: BTreeMap<PartitionId, Option<Committed>>,
 }
 
 impl Member {
@@ -69,6 +75,9 @@ impl Member {
             notes: Vec::new(),
             left: false,
             last_commit: 0,
+            metadata: String::new(),
+            read_back: Vec::new(),
+            starts: BTreeMap::new(),
         }
     }
 
@@ -121,7 +130,12 @@ impl Member {
     pub fn commit(&mut self) -> CommitId {
         self.last_commit += 1;
         let id = CommitId(self.last_commit);
-        let offsets = self.next.iter().map(|(id, next)| (*id, *next)).collect();
+        let mark = |(id, next): (&PartitionId, &i64)| Mark {
+            partition: *id,
+            offset: *next,
+            metadata: self.metadata.as_str().into(),
+        };
+        let offsets = self.next.iter().map(mark).collect();
         self.source.perform(Command::Commit { id, offsets });
         id
     }
@@ -189,11 +203,17 @@ impl Member {
     fn take_event(&mut self, event: Event) {
         match event {
             Event::Assigned(assigned) => {
+                self.starts.clear();
                 for one in assigned {
+                    self.starts.insert(one.id, one.committed);
                     self.next.remove(&one.id);
                     self.ends.remove(&one.id);
                     self.owned.insert(one.id, (one.topic.to_string(), one.number));
                 }
+            }
+            Event::CommittedRead(mut found) => {
+                found.sort_unstable();
+                self.read_back = found;
             }
             Event::Revoked { partitions, lost } => self.take_revoked(partitions, lost),
             Event::Polled { records, ends } => {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{COMMIT, Due, POLL, SECOND, World};
 use crate::{
-    engine::event::{Assignment, Command, CommitOutcome, CommitResult, Event, Progress},
+    engine::event::{Assignment, Command, CommitOutcome, CommitResult, Event, Mark, Progress},
     record::PartitionId,
     sim::trial::{log::Partition, seen::Seen},
     time::Instant,
@@ -46,8 +46,9 @@ impl World<'_> {
                 self.want_poll(now);
             }
             Command::Repair(_) => self.want_poll(now),
+            Command::ReadCommitted(_) => {}
             Command::Commit { id, offsets } => {
-                let apply = |(partition, offset): (PartitionId, i64)| {
+                let apply = |Mark { partition, offset, .. }| {
                     self.source.partitions[partition.index()].committed = offset as usize;
                     CommitResult { partition, offset, outcome: CommitOutcome::Applied }
                 };
@@ -66,7 +67,10 @@ impl World<'_> {
     }
 
     pub(super) fn assignments(&self, ids: &[PartitionId]) -> Vec<Assignment> {
-        ids.iter().map(|id| Assignment { id: *id, topic: self.source.topic.clone(), number: id.0 as i32 }).collect()
+        let topic = &self.source.topic;
+        let assignment =
+            |id: &PartitionId| Assignment { id: *id, topic: topic.clone(), number: id.0 as i32, committed: None };
+        ids.iter().map(assignment).collect()
     }
 
     pub(super) fn assign(&mut self, ids: &[PartitionId]) {

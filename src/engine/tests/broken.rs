@@ -1,0 +1,116 @@
+//! A worker that fails whatever it is sent, and what tells it from a bad record.
+
+use super::*;
+
+fn poll(bench: &mut Bench, from: i64) {
+    bench.poll(from..from + 32);
+}
+
+/// Lets everything fail that goes out, until the worker is taken for broken.
+fn broken(settings: EngineSettings) -> Bench {
+    let mut bench = Bench::new(settings);
+    for batch in 0..16 {
+        poll(&mut bench, 32 * batch);
+    }
+    for _ in 0..200 {
+        if bench.engine.snapshot(bench.now).not_ready.contains(&NotReady::WorkerBroken) {
+            return bench;
+        }
+        if bench.out.is_empty() {
+            bench.wake_until_dispatch();
+        }
+        bench.answer(Answer::Failed);
+    }
+    panic!("never found out");
+}
+
+fn held_causes(bench: &Bench) -> Vec<&'static str> {
+    let cause = |fact: &Fact| if let Fact::WorkerHeld { cause, .. } = fact { Some(*cause) } else { None };
+    bench.facts.iter().filter_map(cause).collect()
+}
+
+#[test]
+fn a_worker_that_fails_everything_is_broken_and_then_charges_nobody() {
+    let mut bench = broken(settings());
+    assert_eq!(held_causes(&bench), ["broken"], "told once, when a probe has failed too");
+    let attempts = |bench: &Bench| bench.out.iter().flat_map(|b| &b.records).map(|r| r.notes.attempts).max();
+    let failed = bench.facts.iter().filter(|fact| matches!(fact, Fact::BatchSettled { .. })).count();
+    assert!(failed <= 16, "{failed} calls until it was clear");
+    for probe in 0..50 {
+        bench.wake_until_dispatch();
+        assert_eq!(bench.out.len(), 1, "one probe at a time");
+        assert!(probe > 6 || attempts(&bench) == Some(0), "and at first a fresh one");
+        bench.answer(Answer::Failed);
+    }
+    let spent = bench.now.mono.since(Instant::from_millis(1_000));
+    let charged = bench.facts.iter().filter(|f| matches!(f, Fact::Retried { cause: "failed" | "failed_alone", .. }));
+    let charged = charged.count() as u64;
+    // A halved group counts twice.
+    assert!(charged <= failed as u64 + 2 * (spent.as_secs() / 30), "{charged} in {spent:?}");
+    assert!(bench.letters.is_empty());
+    assert_eq!(bench.violations(), 0);
+}
+
+#[test]
+fn probes_of_a_broken_worker_are_single_records_and_get_rarer() {
+    let mut bench = broken(settings());
+    let began = bench.now.mono;
+    let mut sizes = Vec::new();
+    for _ in 0..20 {
+        bench.wake_until_dispatch();
+        sizes.push(bench.out[0].records.len());
+        bench.answer(Answer::Failed);
+    }
+    assert!(sizes[..7].iter().all(|size| *size == 1) && sizes[7..].iter().any(|size| *size > 1), "{sizes:?}");
+    let took = bench.now.mono.since(began);
+    assert!((Duration::from_secs(60)..=Duration::from_secs(110)).contains(&took), "{took:?} for twenty probes");
+}
+
+#[test]
+fn after_an_outage_the_load_comes_back_step_by_step() {
+    let mut bench = broken(EngineSettings { concurrency: 8, ..settings() });
+    for _ in 0..5 {
+        bench.wake_until_dispatch();
+        bench.answer(Answer::Failed);
+    }
+    bench.wake_until_dispatch();
+    let mut most = Vec::new();
+    for _ in 0..6 {
+        bench.answer(Answer::Done);
+        most.push(bench.out.len());
+    }
+    assert!(bench.facts.iter().any(|fact| matches!(fact, Fact::WorkerBack { .. })));
+    assert_eq!(most[0], 1, "{most:?}");
+    assert!(most.windows(2).all(|pair| pair[1] <= 2 * pair[0] + 1) && most[5] > 2, "{most:?}");
+    assert!(bench.engine.snapshot(bench.now).not_ready.is_empty());
+}
+
+#[test]
+fn one_bad_record_alone_is_not_a_broken_worker() {
+    let mut bench = Bench::new(settings());
+    bench.poll(0..1);
+    for _ in 0..settings().retry.attempts_max {
+        bench.wake_until_dispatch();
+        bench.answer(Answer::Failed);
+    }
+    assert_eq!(bench.letters.len(), 1, "it is given up after its attempts");
+    assert!(held_causes(&bench).is_empty());
+}
+
+#[test]
+fn bad_records_among_good_ones_do_not_make_it_broken() {
+    let mut bench = Bench::new(EngineSettings { batch_records_max: 4, concurrency: 1, ..settings() });
+    let mut next = 0;
+    for _ in 0..400 {
+        if bench.out.is_empty() {
+            bench.poll(next..next + 4);
+            next += 4;
+            bench.wake_until_dispatch();
+        }
+        // Every tenth record is bad: a third of the batches fail.
+        let bad = bench.out[0].records.iter().any(|record| record.offset % 10 == 3);
+        bench.answer(if bad { Answer::Failed } else { Answer::Done });
+        bench.letters.clear();
+    }
+    assert!(held_causes(&bench).is_empty());
+}

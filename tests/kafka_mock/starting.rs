@@ -1,0 +1,90 @@
+//! Where an assignment starts: the group's committed offset, with what stands beside it.
+
+use std::time::{Duration, Instant};
+
+use rdkafka::{
+    consumer::{BaseConsumer, CommitMode, Consumer as _},
+    topic_partition_list::{Offset, TopicPartitionList},
+    types::{RDKafkaApiKey, RDKafkaRespErr},
+};
+use sluicegate::engine::event::Committed;
+
+use crate::{
+    TOPIC,
+    kafka::{client, member::Member},
+    start,
+};
+
+/// Commits as somebody else would.
+fn commit(brokers: &str, group: &str, offset: i64, metadata: &[u8]) {
+    let other: BaseConsumer = client(brokers).set("group.id", group).create().unwrap();
+    let mut list = TopicPartitionList::new();
+    let mut element = list.add_partition(TOPIC, 0);
+    element.set_offset(Offset::Offset(offset)).unwrap();
+    // SAFETY: the text is only copied as bytes. There is no safe way to commit what is no text.
+    element.set_metadata(unsafe { std::str::from_utf8_unchecked(metadata) });
+    other.commit(&list, CommitMode::Sync).unwrap();
+}
+
+fn starts(member: &Member) -> Vec<Option<(i64, &str)>> {
+    member.starts.values().map(|start| start.as_ref().map(|kept| (kept.offset, &*kept.metadata))).collect()
+}
+
+#[tokio::test]
+async fn what_stands_beside_a_committed_offset_is_there_at_the_next_assignment() {
+    let (_mock, writer, settings) = start(2);
+    writer.fill(2, 0, 20, 10);
+    let mut member = Member::join(&settings);
+    member.until("20", |m| m.records.len() == 20).await;
+    assert_eq!(starts(&member), [None, None], "nothing was ever committed");
+    member.metadata = format!("sg1:{}", "A".repeat(3_896));
+    member.commit_applied().await;
+    let metadata = member.metadata.clone();
+    member.leave().await;
+
+    let mut next = Member::join(&settings);
+    next.until("assigned", |m| m.owned.len() == 2).await;
+    assert_eq!(starts(&next), [Some((10, &*metadata)), Some((10, &*metadata))]);
+    writer.fill(2, 10, 2, 10);
+    next.until("what is new", |m| m.records.len() == 2).await;
+    assert!(next.records.iter().all(|record| record.offset == 10), "read from there on");
+}
+
+#[tokio::test]
+async fn metadata_that_is_no_text_is_somebody_elses() {
+    let (mock, writer, settings) = start(1);
+    writer.fill(1, 0, 20, 10);
+    commit(&mock.brokers(), &settings.group_id, 7, &[0xff, 0xfe, 0]);
+    let mut member = Member::join(&settings);
+    member.until("the rest", |m| m.records.len() == 13).await;
+    assert_eq!(member.starts.values().next(), Some(&Some(Committed { offset: 7, metadata: "".into() })));
+}
+
+#[tokio::test]
+async fn an_assignment_whose_start_nobody_tells_is_taken_all_the_same() {
+    let (mock, writer, settings) = start(1);
+    writer.fill(1, 0, 20, 10);
+    commit(&mock.brokers(), &settings.group_id, 7, b"sg1:AAAA");
+    // The first question is ours, and it is answered with something that asking again does not help.
+    let denied = RDKafkaRespErr::RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED;
+    mock.cluster().request_errors(RDKafkaApiKey::OffsetFetch, &[denied]);
+    let began = Instant::now();
+    let mut member = Member::join(&settings);
+    member.until("the rest", |m| m.records.len() == 13).await;
+    assert_eq!(starts(&member), [None]);
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn leaving_while_the_start_is_looked_up_takes_no_longer() {
+    let (mock, writer, settings) = start(1);
+    writer.fill(1, 0, 20, 10);
+    let loading = RDKafkaRespErr::RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS;
+    mock.cluster().request_errors(RDKafkaApiKey::OffsetFetch, &[loading; 1_000]);
+    let mut member = Member::join(&settings);
+    member.run_for(Duration::from_millis(800)).await;
+    assert!(member.owned.is_empty(), "the coordinator does not tell yet");
+    let began = Instant::now();
+    member.leave().await;
+    assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+}
