@@ -23,8 +23,8 @@ pub struct Waiting {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Bounds {
     pub records_max: u32,
-    /// Fewer than these would not keep up with what arrives.
-    pub records_least: u32,
+    /// Batches that may be in flight.
+    pub concurrency: u32,
     pub bytes_max: u64,
     /// Taken off every deadline: the way there and back, and the clocks' disagreement. Seconds.
     pub guard_s: f64,
@@ -134,7 +134,8 @@ fn front(waiting: &[Waiting], known: &Estimators, bounds: &Bounds, nothing: Plan
     let fitting = count(waiting, f64::NEG_INFINITY, most_of(waiting, bounds), bounds.bytes_max);
     let (mut best, mut best_rate) = (fitting, 0.0);
     // Saving the oldest with a batch too small for what arrives would lose all that come after them.
-    for size in sizes(fitting).filter(|size| *size >= bounds.records_least.min(fitting)) {
+    let least = known.records_to_keep_up(bounds.concurrency).min(fitting);
+    for size in sizes(fitting).filter(|size| *size >= least) {
         let needs = known.pessimistic_of(size) + bounds.guard_s;
         let in_time = waiting.iter().take(size as usize).filter(|record| record.left_s > needs).count();
         let rate = in_time as f64 / known.batch_time.seconds_of(size).max(1e-6);

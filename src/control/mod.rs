@@ -188,10 +188,7 @@ impl Control {
     /// What goes into the lane's next batch.
     pub fn plan(&mut self, lane: usize, waiting: &[Waiting], bounds: &Bounds) -> Plan {
         match self.routes.get(lane) {
-            Some(route) => {
-                let records_least = route.known.records_to_keep_up(self.dials.values().concurrency);
-                self.policies.batch.plan(waiting, &route.known, &Bounds { records_least, ..*bounds })
-            }
+            Some(route) => self.policies.batch.plan(waiting, &route.known, bounds),
             None => Plan { take: bounds.records_max, at_least_s: f64::NEG_INFINITY, hopeless_s: 0.0, expected_s: 0.0 },
         }
     }

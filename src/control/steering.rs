@@ -182,14 +182,13 @@ impl Control {
         if self.is_off() {
             return;
         }
-        // A queue that is empty for a moment says nothing yet.
-        let grace = Duration::from_secs_f64((0.5 * self.usual_s()).clamp(0.0, 60.0));
         let condition = match condition {
             Condition::Open => {
                 self.open_at = Some(now);
                 condition
             }
-            Condition::Idle if self.open_at.is_some_and(|at| now.since(at) <= grace) => Condition::Open,
+            // A queue that is empty for a moment says nothing yet.
+            Condition::Idle if self.open_at.is_some_and(|at| now.since(at) <= self.grace()) => Condition::Open,
             _ => condition,
         };
         // One loop at a time: while batches change their size, their times say nothing about concurrency.
@@ -206,6 +205,11 @@ impl Control {
             self.follow_watermarks(now);
             self.follow_patience(now);
         }
+    }
+
+    /// How long a queue may be empty before that means anything.
+    fn grace(&self) -> Duration {
+        Duration::from_secs_f64((0.5 * self.usual_s()).clamp(0.0, 60.0))
     }
 
     /// When to be ticked again if nothing happens.

@@ -129,7 +129,7 @@ impl Engine {
     fn bounds(&self, skips: bool) -> Bounds {
         Bounds {
             records_max: self.values.batch_records,
-            records_least: 1,
+            concurrency: self.values.concurrency,
             bytes_max: self.batch_bytes_max,
             guard_s: GUARD.as_secs_f64(),
             skips,

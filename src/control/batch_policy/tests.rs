@@ -9,7 +9,7 @@ use crate::{
 };
 
 const BOUNDS: Bounds =
-    Bounds { records_max: 16, records_least: 1, bytes_max: 1 << 20, guard_s: 0.0, skips: true, worker_is_idle: false };
+    Bounds { records_max: 16, concurrency: 1, bytes_max: 1 << 20, guard_s: 0.0, skips: true, worker_is_idle: false };
 
 /// A worker that takes 20 ms and 5 ms a record, well known.
 fn known() -> Estimators {
