@@ -13,6 +13,8 @@ use crate::{
 #[derive(Debug, Default)]
 pub struct Audit {
     asked_at: Instant,
+    /// Committed offsets read back and compared.
+    pub compared: u64,
 }
 
 impl Engine {
@@ -42,7 +44,7 @@ impl Engine {
             let Some(known) = partition.audited.take() else { continue };
             let frontier = partition.ledger.frontier();
             let agrees = found.is_some_and(|found| known <= found && Some(found) <= frontier);
-            self.audits += 1;
+            self.audit.compared += 1;
             if agrees {
                 continue;
             }

@@ -147,7 +147,6 @@ impl Engine {
     fn send(&mut self, now: Now, group: Group, retry: bool, out: &mut Effects) {
         let Group { lane, records, suspicion, behind, budgeted } = group;
         let Some(topic) = self.queue.lane(lane).map(|lane| lane.topic.clone()) else { return };
-        self.look_at_batch(now, &records, records.iter().map(Record::charge).sum(), out);
         let id = self.in_flight.next_id();
         let (mut bytes, mut attempts, mut oldest) = (0, 0, now.mono);
         for record in &records {
@@ -159,6 +158,7 @@ impl Engine {
             }
             self.requests.moved(now.mono, record, Place::Out);
         }
+        self.look_at_batch(now, &records, bytes, out);
         let count = u32::try_from(records.len()).unwrap_or(u32::MAX);
         let timeout = self.timeout(now.wall, lane, &records);
         let by_deadline = timeout < self.settings.inference_timeout;

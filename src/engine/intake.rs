@@ -114,9 +114,10 @@ impl Engine {
             }
         }
         record.notes.epoch = partition.epoch;
-        let (topic, number, span) = (partition.topic.clone(), partition.number, partition.ledger.span());
-        let what = || format!("{topic}-{number}: span {span}");
-        self.look(Invariant::I6, span <= self.settings.span_max, what, out);
+        let span = partition.ledger.span();
+        let broken =
+            (span > self.settings.span_max).then(|| format!("{}-{}: span {span}", partition.topic, partition.number));
+        self.look(Invariant::I6, broken.is_none(), || broken.unwrap_or_default(), out);
         self.pause_for_span(record.partition, out);
         true
     }

@@ -128,8 +128,6 @@ pub struct Engine {
     starving: Starving,
     sentinels: Sentinels,
     audit: Audit,
-    /// Committed offsets read back and compared.
-    audits: u64,
     /// Emptied record lists, to be filled again. Bound: twice the concurrency limit.
     spare: Vec<Vec<Record>>,
 }
@@ -180,7 +178,6 @@ impl Engine {
             starving: Starving::default(),
             sentinels: Sentinels::default(),
             audit: Audit::default(),
-            audits: 0,
             spare: Vec::new(),
         }
     }

@@ -137,7 +137,7 @@ impl Engine {
             heads_of_line: self.heads(),
             violations: self.sentinels.breaches(),
             sentinels: self.sentinels.state(),
-            audits: self.audits,
+            audits: self.audit.compared,
         }
     }
 

@@ -16,12 +16,12 @@ use crate::{
     time::UnixMillis,
 };
 
-/// An engine with its effects sorted into what a test asks about.
 mod broken;
 mod completed;
 mod heads;
 mod watching;
 
+/// An engine with its effects sorted into what a test asks about.
 struct Bench {
     engine: Engine,
     now: Now,
