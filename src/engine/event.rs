@@ -104,6 +104,13 @@ pub struct Mark {
     pub metadata: Box<str>,
 }
 
+impl Mark {
+    /// The answer to it.
+    pub const fn answered(&self, outcome: CommitOutcome) -> CommitResult {
+        CommitResult { partition: self.partition, offset: self.offset, outcome }
+    }
+}
+
 /// The source has read everything before `offset`, markers and compacted gaps included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PartitionEnd {

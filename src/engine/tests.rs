@@ -5,10 +5,7 @@ use std::{sync::Arc, time::Duration};
 use super::*;
 use crate::{
     engine::{
-        event::{
-            Answer, Assignment, Batch, CommitOutcome, CommitResult, DeadLettered, Progress, Reason, Settled, Told,
-            Verdict,
-        },
+        event::{Answer, Assignment, Batch, CommitOutcome, DeadLettered, Progress, Reason, Settled, Told, Verdict},
         settings::{Ordering, PoisonPolicy, tests::settings},
         snapshot::{NotReady, Phase},
     },
@@ -115,9 +112,9 @@ impl Bench {
     }
 
     fn answer_commit(&mut self, outcome: CommitOutcome) {
-        let (id, offsets) = self.last_commit().unwrap();
-        let result = |(partition, offset)| CommitResult { partition, offset, outcome: outcome.clone() };
-        self.step(Event::Committed { id, results: offsets.into_iter().map(result).collect() });
+        let (id, marks) = self.last_marks().unwrap();
+        let results = marks.iter().map(|mark| mark.answered(outcome.clone())).collect();
+        self.step(Event::Committed { id, results });
     }
 
     fn offsets_out(&self) -> Vec<Vec<i64>> {

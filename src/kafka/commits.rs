@@ -89,9 +89,8 @@ impl Commits {
         }
         self.waiting.front().filter(|ask| ask.not_before.is_none_or(|at| now >= at))?;
         let mut ask = self.waiting.pop_front()?;
-        for Mark { partition, offset, .. } in ask.marks.extract_if(.., |mark| !is_ours(mark.partition)) {
-            let outcome = CommitOutcome::EpochOver(NOT_ASSIGNED.to_owned());
-            ask.refused.push(CommitResult { partition, offset, outcome });
+        for mark in ask.marks.extract_if(.., |mark| !is_ours(mark.partition)) {
+            ask.refused.push(mark.answered(CommitOutcome::EpochOver(NOT_ASSIGNED.to_owned())));
         }
         if ask.marks.is_empty() {
             return Some(Next::Tell(Event::Committed { id: ask.id, results: ask.refused }));
@@ -115,18 +114,15 @@ impl Commits {
         };
         let is_answered = |ask: &mut Ask| ask.marks.iter().all(|mark| own_code(mark).is_some());
         let Some(mut ask) = self.in_flight.take_if(is_answered) else { return Verdict::NotOurs };
-        let codes = ask.marks.iter().map(|mark| (mark.partition, mark.offset, own_code(mark).unwrap_or(code)));
-        let codes: Vec<_> = codes.collect();
+        let codes: Vec<_> = ask.marks.iter().map(|mark| own_code(mark).unwrap_or(code)).collect();
+        let codes = || ask.marks.iter().zip(&codes);
         let patient = ask.first_sent.is_none_or(|first| now.duration_since(first) < AGAIN_FOR);
-        if patient && codes.iter().any(|(id, _, code)| is_between_generations(*code) && is_ours(*id)) {
+        if patient && codes().any(|(mark, code)| is_between_generations(*code) && is_ours(mark.partition)) {
             ask.not_before = Some(now + AGAIN_AFTER);
             self.waiting.push_front(ask);
             return Verdict::Again;
         }
-        let results = codes.into_iter().map(|(partition, offset, code)| {
-            let outcome = outcome(code, is_ours(partition));
-            CommitResult { partition, offset, outcome }
-        });
+        let results = codes().map(|(mark, code)| mark.answered(outcome(*code, is_ours(mark.partition))));
         let results = results.chain(ask.refused).collect();
         Verdict::Tell(Event::Committed { id: ask.id, results })
     }

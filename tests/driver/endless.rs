@@ -14,8 +14,7 @@ use sluicegate::{
     control::knobs::Decision,
     engine::{
         event::{
-            Answer, Assignment, Batch, Command, CommitOutcome, CommitResult, DeadLetter, DeadLettered, Event, Mark,
-            Reason, Settled, Told,
+            Answer, Assignment, Batch, Command, CommitOutcome, DeadLetter, DeadLettered, Event, Reason, Settled, Told,
         },
         fact::Fact,
         settings::EngineSettings,
@@ -86,12 +85,8 @@ impl Source for Endless {
         match command {
             Command::Grant { records, .. } => self.credit += records,
             Command::Commit { id, offsets } => {
-                let applied = |mark: Mark| CommitResult {
-                    partition: mark.partition,
-                    offset: mark.offset,
-                    outcome: CommitOutcome::Applied,
-                };
-                self.events.push_back(Event::Committed { id, results: offsets.into_iter().map(applied).collect() });
+                let results = offsets.iter().map(|mark| mark.answered(CommitOutcome::Applied)).collect();
+                self.events.push_back(Event::Committed { id, results });
             }
             Command::Leave => self.events.push_back(Event::Left),
             _ => {}

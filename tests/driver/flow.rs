@@ -13,8 +13,7 @@ use sluicegate::{
     control::settings::ControlSettings,
     engine::{
         event::{
-            Answer, Assignment, Batch, Command, CommitOutcome, CommitResult, DeadLetter, DeadLettered, Event, Mark,
-            Settled, Told,
+            Answer, Assignment, Batch, Command, CommitOutcome, DeadLetter, DeadLettered, Event, Mark, Settled, Told,
         },
         fact::Fact,
         settings::EngineSettings,
@@ -42,12 +41,7 @@ impl Source for Script {
     fn perform(&mut self, command: Command) {
         match &command {
             Command::Commit { id, offsets } => {
-                let applied = |mark: &Mark| CommitResult {
-                    partition: mark.partition,
-                    offset: mark.offset,
-                    outcome: CommitOutcome::Applied,
-                };
-                let results = offsets.iter().map(applied).collect();
+                let results = offsets.iter().map(|mark| mark.answered(CommitOutcome::Applied)).collect();
                 self.events.push_back(SourceEvent::Engine(Event::Committed { id: *id, results }));
             }
             Command::Leave => self.events.push_back(SourceEvent::Engine(Event::Left)),

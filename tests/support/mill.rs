@@ -7,7 +7,7 @@ use sluicegate::{
     control::settings::{Adaptive, ControlSettings, QueueOrder, Range, TtlMode},
     engine::{
         Effects, Engine,
-        event::{Action, Answer, Assignment, Batch, Command, CommitOutcome, CommitResult, Event, Mark, Settled, Told},
+        event::{Action, Answer, Assignment, Batch, Command, CommitOutcome, Event, Settled, Told},
         fact::Fact,
         settings::EngineSettings,
     },
@@ -157,13 +157,8 @@ impl Mill {
                     Action::Dispatch(batch) => self.out.push_back(batch),
                     Action::Source(Command::Grant { records, .. }) => self.credit += records,
                     Action::Source(Command::Commit { id, offsets }) => {
-                        let outcome = CommitOutcome::Applied;
-                        let applied = |Mark { partition, offset, .. }| CommitResult {
-                            partition,
-                            offset,
-                            outcome: outcome.clone(),
-                        };
-                        event = Some(Event::Committed { id, results: offsets.into_iter().map(applied).collect() });
+                        let results = offsets.iter().map(|mark| mark.answered(CommitOutcome::Applied)).collect();
+                        event = Some(Event::Committed { id, results });
                     }
                     Action::Source(_) => {}
                     Action::DeadLetter(_) | Action::Reply(_) => panic!("nothing fails here and nobody asks"),

@@ -13,7 +13,7 @@ use sluicegate::{
     control::settings::{Adaptive, ControlSettings},
     engine::{
         Effects, Engine,
-        event::{Action, Answer, Assignment, Batch, Command, CommitOutcome, CommitResult, Event, Mark, Settled, Told},
+        event::{Action, Answer, Assignment, Batch, Command, CommitOutcome, Event, Settled, Told},
         settings::{EngineSettings, PoisonPolicy, RetrySettings},
     },
     record::{PartitionId, Payload, PayloadBuilder, Record},
@@ -118,8 +118,8 @@ impl<O: Observer> Run<O> {
             _ => None,
         });
         let (id, offsets) = asked.expect("a commit was asked for");
-        let result = |Mark { partition, offset, .. }| CommitResult { partition, offset, outcome: outcome.clone() };
-        self.step(Event::Committed { id, results: offsets.into_iter().map(result).collect() });
+        let results = offsets.iter().map(|mark| mark.answered(outcome.clone())).collect();
+        self.step(Event::Committed { id, results });
     }
 }
 

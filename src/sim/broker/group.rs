@@ -1,7 +1,7 @@
 //! The group: who owns which partition, and what is committed.
 
 use crate::{
-    engine::event::{CommitId, CommitOutcome, CommitResult, Committed, Event, Mark},
+    engine::event::{CommitId, CommitOutcome, Committed, Event, Mark},
     record::PartitionId,
     sim::{
         broker::{Broker, client::Phase},
@@ -127,12 +127,12 @@ impl Broker {
     pub(super) fn send_commit(&mut self, cx: &mut Cx<'_>, setup: &Setup, id: CommitId, asked: Vec<Mark>) {
         let (mut marks, mut refused) = (Vec::new(), Vec::new());
         for mark in asked {
-            let (partition, offset) = (mark.partition, mark.offset);
-            let ours = self.client.slots.get(partition.index()).is_some_and(|slot| slot.phase != Phase::Released);
+            let ours = self.client.slots.get(mark.partition.index()).is_some_and(|slot| slot.phase != Phase::Released);
             if ours {
-                marks.push((mark, self.owner(partition)));
+                let owner = self.owner(mark.partition);
+                marks.push((mark, owner));
             } else {
-                refused.push(over(partition, offset, "NOT_ASSIGNED"));
+                refused.push(mark.answered(CommitOutcome::EpochOver("NOT_ASSIGNED".to_owned())));
             }
         }
         let delay = setup.broker.commit.draw(cx.rng).saturating_mul(self.commit_times());
@@ -145,11 +145,11 @@ impl Broker {
         let applies = !matches!(self.commit_mood, Some(CommitMood::Failing | CommitMood::Unanswered));
         let fails = matches!(self.commit_mood, Some(CommitMood::Failing | CommitMood::AppliedButFailing));
         let unanswered = matches!(self.commit_mood, Some(CommitMood::Unanswered | CommitMood::AppliedButUnanswered));
-        for (Mark { partition, offset, metadata }, owner) in marks {
-            let over_now = owner != self.owner(partition);
-            let too_large = metadata.len() > self.metadata_bytes_max;
+        for (mark, owner) in marks {
+            let over_now = owner != self.owner(mark.partition);
+            let too_large = mark.metadata.len() > self.metadata_bytes_max;
             if applies && !over_now && !too_large {
-                self.set_committed(partition, offset, &metadata);
+                self.set_committed(mark.partition, mark.offset, &mark.metadata);
             }
             let outcome = match (over_now, fails) {
                 (false, _) if too_large => CommitOutcome::Failed("OFFSET_METADATA_TOO_LARGE".to_owned()),
@@ -157,7 +157,7 @@ impl Broker {
                 (false, true) => CommitOutcome::Failed("REQUEST_TIMED_OUT".to_owned()),
                 (false, false) => CommitOutcome::Applied,
             };
-            results.push(CommitResult { partition, offset, outcome });
+            results.push(mark.answered(outcome));
         }
         // A process that is gone hears nothing.
         if !unanswered && process == cx.process && !self.client.left {
@@ -206,8 +206,4 @@ impl Broker {
             *committed = Some(Committed { offset, metadata: metadata.into() });
         }
     }
-}
-
-fn over(partition: PartitionId, offset: i64, code: &str) -> CommitResult {
-    CommitResult { partition, offset, outcome: CommitOutcome::EpochOver(code.to_owned()) }
 }

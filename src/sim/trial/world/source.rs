@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{COMMIT, Due, POLL, SECOND, World};
 use crate::{
-    engine::event::{Assignment, Command, CommitOutcome, CommitResult, Event, Mark, Progress},
+    engine::event::{Assignment, Command, CommitOutcome, Event, Mark, Progress},
     record::PartitionId,
     sim::trial::{log::Partition, seen::Seen},
     time::Instant,
@@ -48,11 +48,11 @@ impl World<'_> {
             Command::Repair(_) => self.want_poll(now),
             Command::ReadCommitted(_) => {}
             Command::Commit { id, offsets } => {
-                let apply = |Mark { partition, offset, .. }| {
-                    self.source.partitions[partition.index()].committed = offset as usize;
-                    CommitResult { partition, offset, outcome: CommitOutcome::Applied }
+                let apply = |mark: &Mark| {
+                    self.source.partitions[mark.partition.index()].committed = mark.offset as usize;
+                    mark.answered(CommitOutcome::Applied)
                 };
-                let results = offsets.into_iter().map(apply).collect();
+                let results = offsets.iter().map(apply).collect();
                 self.due.at(now + COMMIT, Due::Event(Event::Committed { id, results }));
             }
             Command::Release(ids) => {
