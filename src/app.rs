@@ -14,7 +14,7 @@ use crate::{
     config::{Loaded, Settings},
     ingress::{self, HttpCallers, Ingress},
     kafka::{KafkaDeadLetters, KafkaSource, client, settings::KafkaSettings},
-    lifecycle::{Course, Exit, Watched, heed_signals},
+    lifecycle::{Course, Exit, LEAVE_GRACE, Watched, heed_signals},
     runtime::{
         Callers, DeadLetterSink, Observer, Source, SourceNote, Worker,
         clock::{Clock, system_wall},
@@ -28,9 +28,6 @@ use crate::{
     telemetry::{self, Readout, log},
     worker::{HttpWorker, probe::Probe, settings::WorkerSettings},
 };
-
-/// Time beyond `SHUTDOWN_TIMEOUT` for the last commit and for leaving the group.
-const LEAVE_GRACE: Duration = Duration::from_secs(5);
 
 /// What was learnt is written this often, and at the end.
 const KEEP_EVERY: Duration = Duration::from_secs(30);

@@ -27,6 +27,9 @@ use crate::{
     time::Now,
 };
 
+/// Time beyond `SHUTDOWN_TIMEOUT` for the last commit and for leaving the group; a client that cannot leave is left then.
+pub const LEAVE_GRACE: Duration = Duration::from_secs(5);
+
 /// How the process ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {

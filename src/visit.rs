@@ -16,14 +16,12 @@ use tokio::net::TcpStream;
 
 use crate::{
     config::{Problems, VisitSettings},
-    lifecycle::Exit,
+    lifecycle::{Exit, LEAVE_GRACE},
     say,
 };
 
 /// A process that is well answers a probe at once.
 const PROBE_WITHIN: Duration = Duration::from_secs(5);
-/// Beyond `SHUTDOWN_TIMEOUT`: a client that cannot leave is left after as much.
-const LEAVE_GRACE: Duration = Duration::from_secs(5);
 /// For the answer itself, after the wait it was asked for.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
