@@ -89,14 +89,10 @@ fn serve(client: &Consumer, inbox: &Receiver<Question>, outbox: &Sender<Answer>)
     for question in inbox {
         let answers = match question.about {
             About::LogEnd => log_ends(client, &question, &mut turn),
-            About::Committed => committed(client, &question)
-                .into_iter()
-                .map(|(id, kept)| Answer::Committed(id, kept.map(|kept| kept.offset)))
-                .collect(),
-            About::Audit => {
-                let found = committed(client, &question).into_iter();
-                vec![Answer::Audit(found.map(|(id, kept)| (id, kept.map(|kept| kept.offset))).collect())]
+            About::Committed => {
+                offsets(committed(client, &question)).map(|(id, offset)| Answer::Committed(id, offset)).collect()
             }
+            About::Audit => vec![Answer::Audit(offsets(committed(client, &question)).collect())],
             About::Start(number) => {
                 let known = committed(client, &question).into_iter().filter_map(|(id, kept)| Some((id, kept?)));
                 vec![Answer::Start(number, known.collect())]
@@ -136,6 +132,11 @@ fn log_ends(client: &Consumer, question: &Question, turn: &mut usize) -> Vec<Ans
 fn committed(client: &Consumer, question: &Question) -> Vec<(PartitionId, Option<Committed>)> {
     let found = client.committed_offsets(list(question, Offset::Invalid), TIMEOUT);
     found.map_or_else(|_| Vec::new(), |found| matched(question, &found))
+}
+
+/// Without what stands beside them.
+fn offsets(found: Vec<(PartitionId, Option<Committed>)>) -> impl Iterator<Item = (PartitionId, Option<i64>)> {
+    found.into_iter().map(|(id, kept)| (id, kept.map(|kept| kept.offset)))
 }
 
 fn list(question: &Question, offset: Offset) -> TopicPartitionList {

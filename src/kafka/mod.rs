@@ -37,6 +37,8 @@ mod pauses;
 #[cfg(feature = "kafka")]
 mod producer;
 #[cfg(feature = "kafka")]
+mod producing;
+#[cfg(feature = "kafka")]
 mod sender;
 #[cfg(feature = "kafka")]
 mod source;

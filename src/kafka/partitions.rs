@@ -180,26 +180,25 @@ impl Partitions {
 
     /// The client's kind of list, with what is to be committed.
     pub fn list_of(&self, marks: &[Mark]) -> TopicPartitionList {
-        let mut list = TopicPartitionList::new();
-        for mark in marks {
-            let Some(slot) = self.get(mark.partition).filter(|_| mark.offset >= 0) else { continue };
-            let mut element = list.add_partition(&slot.topic, slot.number);
-            // Fails for a negative offset only.
-            let _ = element.set_offset(Offset::Offset(mark.offset));
-            if !mark.metadata.is_empty() {
-                element.set_metadata(&*mark.metadata);
-            }
-        }
-        list
+        self.listed(marks.iter().map(|mark| (mark.partition, mark.offset, &*mark.metadata)))
     }
 
-    /// The client's kind of list, with offsets. An offset no log can have is left out.
+    /// The client's kind of list, with offsets.
     pub fn list_at(&self, offsets: impl IntoIterator<Item = (PartitionId, i64)>) -> TopicPartitionList {
+        self.listed(offsets.into_iter().map(|(id, offset)| (id, offset, "")))
+    }
+
+    /// With what stands beside the offset. An offset no log can have is left out.
+    fn listed<'a>(&self, each: impl Iterator<Item = (PartitionId, i64, &'a str)>) -> TopicPartitionList {
         let mut list = TopicPartitionList::new();
-        for (id, offset) in offsets {
+        for (id, offset, metadata) in each {
             let Some(slot) = self.get(id).filter(|_| offset >= 0) else { continue };
+            let mut element = list.add_partition(&slot.topic, slot.number);
             // Fails for a negative offset only.
-            let _ = list.add_partition(&slot.topic, slot.number).set_offset(Offset::Offset(offset));
+            let _ = element.set_offset(Offset::Offset(offset));
+            if !metadata.is_empty() {
+                element.set_metadata(metadata);
+            }
         }
         list
     }

@@ -9,8 +9,6 @@ use std::{
 };
 
 use rdkafka::{
-    ClientContext,
-    client::OAuthToken,
     error::{KafkaError, RDKafkaErrorCode},
     message::OwnedHeaders,
     producer::{BaseRecord, DeliveryResult, NoCustomPartitioner, Producer as _, ProducerContext, ThreadedProducer},
@@ -21,7 +19,8 @@ use crate::{
     engine::event::{DeadLetter, DeadLettered},
     kafka::{
         client::{self, ClientError},
-        ffi, oauth,
+        ffi,
+        producing::Producing,
         settings::KafkaSettings,
     },
     runtime::DeadLetterSink,
@@ -30,7 +29,7 @@ use crate::{
 /// The most of the worker's answer that travels with a letter, in bytes.
 const DETAIL_MAX: usize = 1024;
 
-type Producer = ThreadedProducer<Context>;
+type Producer = ThreadedProducer<Producing<()>>;
 
 /// Produces dead letters, with the consumer's brokers and credentials. Cheap to clone.
 #[derive(Clone)]
@@ -58,8 +57,7 @@ impl KafkaDeadLetters {
 }
 
 fn make(settings: &KafkaSettings) -> Result<Producer, ClientError> {
-    let context = Context { token_file: settings.oauth_token_file.clone() };
-    client::create(&client::producer_properties(settings)?, context)
+    client::create(&client::producer_properties(settings)?, Producing::new("dead-letter producer", settings, ()))
 }
 
 impl DeadLetterSink for KafkaDeadLetters {
@@ -156,26 +154,7 @@ fn said(error: &KafkaError) -> String {
     format!("{}: {error}", ffi::code_name(code as i32))
 }
 
-struct Context {
-    token_file: Option<std::path::PathBuf>,
-}
-
-impl ClientContext for Context {
-    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
-
-    /// What concerns a letter comes back with it; the rest the client deals with.
-    fn error(&self, error: KafkaError, reason: &str) {
-        tracing::warn!(target: "librdkafka", "dead-letter producer: {error}: {reason}");
-    }
-
-    fn stats_raw(&self, _statistics: &[u8]) {}
-
-    fn generate_oauth_token(&self, _config: Option<&str>) -> Result<OAuthToken, Box<dyn std::error::Error>> {
-        oauth::token(self.token_file.as_deref())
-    }
-}
-
-impl ProducerContext<NoCustomPartitioner> for Context {
+impl ProducerContext<NoCustomPartitioner> for Producing<()> {
     type DeliveryOpaque = Box<oneshot::Sender<Answer>>;
 
     fn delivery(&self, result: &DeliveryResult<'_>, tell: Self::DeliveryOpaque) {

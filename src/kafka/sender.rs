@@ -9,17 +9,19 @@ use std::{
 };
 
 use rdkafka::{
-    ClientContext,
-    client::OAuthToken,
     error::{KafkaError, RDKafkaErrorCode},
-    message::{Header, OwnedHeaders},
+    message::OwnedHeaders,
     producer::{BaseRecord, DeliveryResult, NoCustomPartitioner, Producer as _, ProducerContext, ThreadedProducer},
 };
 
-use crate::kafka::{
-    client::{self, ClientError},
-    oauth,
-    settings::KafkaSettings,
+use crate::{
+    engine::admission::DEADLINE_HEADER,
+    kafka::{
+        client::{self, ClientError},
+        ffi,
+        producing::Producing,
+        settings::KafkaSettings,
+    },
 };
 
 /// One record to produce.
@@ -44,7 +46,7 @@ pub struct Sent {
 }
 
 pub struct Sender {
-    producer: ThreadedProducer<Context>,
+    producer: ThreadedProducer<Producing<Arc<Tally>>>,
     tally: Arc<Tally>,
 }
 
@@ -73,7 +75,7 @@ impl Sender {
     /// [`ClientError`], naming the property that librdkafka does not take.
     pub fn new(settings: &KafkaSettings) -> Result<Self, ClientError> {
         let tally = Arc::new(Tally::default());
-        let context = Context { tally: Arc::clone(&tally), token_file: settings.oauth_token_file.clone() };
+        let context = Producing::new("producer", settings, Arc::clone(&tally));
         let producer = client::create(&client::bulk_properties(settings)?, context)?;
         Ok(Self { producer, tally })
     }
@@ -83,7 +85,9 @@ impl Sender {
         let mut record = BaseRecord::to(draft.topic).payload(draft.value);
         (record.key, record.partition) = (draft.key, draft.partition);
         if let Some(deadline) = draft.deadline_ms.map(|ms| ms.to_string()) {
-            record = record.headers(OwnedHeaders::new().insert(Header { key: "deadline_ms", value: Some(&deadline) }));
+            let mut headers = OwnedHeaders::new();
+            ffi::add_header(&mut headers, DEADLINE_HEADER, Some(deadline.as_bytes()));
+            record = record.headers(headers);
         }
         loop {
             match self.producer.send(record) {
@@ -110,29 +114,10 @@ impl Sender {
     }
 }
 
-struct Context {
-    tally: Arc<Tally>,
-    token_file: Option<std::path::PathBuf>,
-}
-
-impl ClientContext for Context {
-    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        tracing::warn!(target: "librdkafka", "producer: {error}: {reason}");
-    }
-
-    fn stats_raw(&self, _statistics: &[u8]) {}
-
-    fn generate_oauth_token(&self, _config: Option<&str>) -> Result<OAuthToken, Box<dyn std::error::Error>> {
-        oauth::token(self.token_file.as_deref())
-    }
-}
-
-impl ProducerContext<NoCustomPartitioner> for Context {
+impl ProducerContext<NoCustomPartitioner> for Producing<Arc<Tally>> {
     type DeliveryOpaque = ();
 
     fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
-        self.tally.count(result.as_ref().err().map(|(error, _)| error));
+        self.told.count(result.as_ref().err().map(|(error, _)| error));
     }
 }
