@@ -53,8 +53,7 @@ fn the_coordinator_and_then_every_leader_killed_under_load_lose_nothing() {
         };
         dead.push(victim);
         stage.kafka().kill_node(victim);
-        let delivered = stage.worker.books().distinct();
-        stage.await_delivered(delivered + 2_000, WITHIN);
+        let delivered = stage.await_more(2_000, WITHIN);
         let committed: i64 = stage.committed().iter().sum();
         eventually("commits go on", WITHIN, || (stage.committed().iter().sum::<i64>() > committed).then_some(()));
         stage.kafka().start_node(victim);

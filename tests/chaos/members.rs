@@ -2,20 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use crate::{
-    count,
-    judge::Repeats,
-    load::Load,
-    sidecar::{Sidecar, eventually},
-    stage::Stage,
-    worker::Behaviour,
-};
+use crate::{count, judge::Repeats, load::Load, sidecar::eventually, stage::Stage, worker::Behaviour};
 
 const WITHIN: Duration = Duration::from_secs(60);
-
-fn owned(member: &Sidecar) -> usize {
-    member.state().and_then(|state| Some(state["partitions"].as_array()?.len())).unwrap_or(0)
-}
 
 #[test]
 fn a_member_stopped_for_longer_than_its_session_does_not_commit_over_the_new_owner_when_it_goes_on() {
@@ -32,7 +21,7 @@ fn a_member_stopped_for_longer_than_its_session_does_not_commit_over_the_new_own
     stage.await_delivered(10_000, WITHIN);
     stage.await_no_lag(WITHIN);
     zombie.signal("CONT");
-    eventually("both have partitions", WITHIN, || (owned(&zombie) > 0 && owned(&heir) > 0).then_some(()));
+    eventually("both have partitions", WITHIN, || (zombie.partitions() > 0 && heir.partitions() > 0).then_some(()));
     stage.fill_from(10_000, 5_000);
     stage.await_delivered(15_000, WITHIN);
     assert!(zombie.stop().0.success());

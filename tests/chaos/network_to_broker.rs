@@ -47,21 +47,18 @@ fn late_slow_reset_silent_and_half_open_connections_to_the_broker_lose_and_repea
     ];
     for weather in weathers {
         proxy.weather(weather);
-        let delivered = stage.worker.books().distinct();
         if matches!(weather, Weather::Late(_) | Weather::Drip(..)) {
             // Slow is not broken: it goes on.
-            stage.await_delivered(delivered + 500, WITHIN);
+            stage.await_more(500, WITHIN);
         }
         stays_alive(&sidecar, SHORT);
         proxy.weather(Weather::Clear);
-        let delivered = stage.worker.books().distinct();
-        stage.await_delivered(delivered + 2_000, WITHIN);
+        let delivered = stage.await_more(2_000, WITHIN);
         println!("{weather:?}: {delivered} delivered by its end");
     }
     for _ in 0..10 {
         proxy.reset();
-        let delivered = stage.worker.books().distinct();
-        stage.await_delivered(delivered + 500, WITHIN);
+        stage.await_more(500, WITHIN);
     }
     let records = load.stop();
     stage.await_no_lag(WITHIN);
@@ -116,12 +113,7 @@ fn a_member_cut_off_for_longer_than_its_session_cannot_commit_over_the_one_that_
     stage.fill_from(5_000, 5_000);
     stage.await_delivered(10_000, WITHIN);
     proxy.weather(Weather::Clear);
-    eventually("both have partitions", WITHIN, || {
-        let some = |member: &Sidecar| {
-            !member.state().is_some_and(|state| state["partitions"].as_array().is_none_or(Vec::is_empty))
-        };
-        (some(&cut) && some(&heir)).then_some(())
-    });
+    eventually("both have partitions", WITHIN, || (cut.partitions() > 0 && heir.partitions() > 0).then_some(()));
     stage.fill_from(10_000, 5_000);
     stage.await_no_lag(WITHIN);
     let verdict = stage.verdict(repeats_of_a_cut_off(Repeats::Uncommitted));

@@ -40,19 +40,16 @@ fn late_slow_silent_half_open_and_reset_connections_to_the_worker_lose_nothing_a
             let failed = sidecar.events("batch_failed").len();
             eventually("calls end", WITHIN, || (sidecar.events("batch_failed").len() > failed).then_some(()));
         } else {
-            let delivered = stage.worker.books().distinct();
-            stage.await_delivered(delivered + 200, WITHIN);
+            stage.await_more(200, WITHIN);
         }
         proxy.weather(Weather::Clear);
-        let delivered = stage.worker.books().distinct();
-        stage.await_delivered(delivered + 1_000, WITHIN);
+        let delivered = stage.await_more(1_000, WITHIN);
         println!("{weather:?}: {delivered} delivered by its end");
     }
     for _ in 0..RESETS {
         eventually("a call is under way", WITHIN, || (stage.worker.books().in_flight > 0).then_some(()));
         proxy.reset();
-        let delivered = stage.worker.books().distinct();
-        stage.await_delivered(delivered + 100, WITHIN);
+        stage.await_more(100, WITHIN);
     }
     let records = load.stop();
     stage.await_no_lag(WITHIN);

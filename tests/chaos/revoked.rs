@@ -20,18 +20,16 @@ use crate::{
 const WITHIN: Duration = Duration::from_secs(30);
 const VISITS: u64 = 4;
 
-fn owned(member: &Sidecar) -> usize {
-    member.state().and_then(|state| Some(state["partitions"].as_array()?.len())).unwrap_or(0)
-}
-
 /// A guest comes, gets its share, and leaves again.
 fn visit(stage: &Stage, first: &Sidecar, flags: &[(&str, &str)], between: Duration) {
     let all = stage.partitions as usize;
     let guest = stage.sidecar("guest", flags);
-    eventually("the guest has its share", WITHIN, || (owned(&guest) > 0 && owned(first) < all).then_some(()));
+    eventually("the guest has its share", WITHIN, || {
+        (guest.partitions() > 0 && first.partitions() < all).then_some(())
+    });
     std::thread::sleep(between);
     assert!(guest.stop().0.success());
-    eventually("everything is back", WITHIN, || (owned(first) == all).then_some(()));
+    eventually("everything is back", WITHIN, || (first.partitions() == all).then_some(()));
 }
 
 #[test]
@@ -97,11 +95,13 @@ pub fn late_answers(planted: &[(&str, &str)]) {
         eventually("every record is in flight", WITHIN, || (stage.worker.books().in_flight >= 20).then_some(()));
         let before = stage.committed();
         let guest = stage.sidecar("guest", &hurried);
-        eventually("the guest has its share", WITHIN, || (owned(&guest) > 0 && owned(&first) < 4).then_some(()));
+        eventually("the guest has its share", WITHIN, || {
+            (guest.partitions() > 0 && first.partitions() < 4).then_some(())
+        });
         *phase.lock().unwrap() = Phase::After(then, BTreeSet::new());
         // It may go without having committed: its calls take longer than it has.
         guest.stop();
-        eventually("everything is back", WITHIN, || (owned(&first) == 4).then_some(()));
+        eventually("everything is back", WITHIN, || (first.partitions() == 4).then_some(()));
         // Slow until each partition has moved on: what is wrongly passed over stays unfinished long enough to be seen.
         eventually("every partition moves on", 2 * WITHIN, || {
             stage.committed().iter().zip(&before).all(|(now, before)| now > before).then_some(())

@@ -11,9 +11,9 @@ use rdkafka::{
 
 use crate::{
     judge::{Happening, Repeats},
-    kafka::{client, unique, watermarks},
+    kafka::{Writer, client, unique, watermarks},
     sidecar::eventually,
-    stage::{Stage, is_new_protocol, lasting_name},
+    stage::{self, Stage, is_new_protocol, lasting_name},
     worker::Behaviour,
 };
 
@@ -27,6 +27,13 @@ fn administer<T>(stage: &Stage, act: impl AsyncFnOnce(&AdminClient<DefaultClient
     let options = AdminOptions::new().operation_timeout(Some(Duration::from_secs(10)));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(act(&admin, &options))
+}
+
+/// Records numbered from zero in another topic of two partitions, or in one of another life.
+fn fill(stage: &Stage, topic: &str, records: u64) {
+    let writer = Writer::new(&stage.brokers, topic);
+    (0..records).for_each(|number| stage::write(&writer, 2, number));
+    writer.flush();
 }
 
 #[test]
@@ -66,14 +73,10 @@ fn a_topic_deleted_and_made_again_is_read_from_its_new_beginning_and_holds_up_no
     stage.fill(1_000);
     stage.await_no_lag(WITHIN);
     administer(&stage, async |admin, options| admin.delete_topics(&[&stage.topic], options).await.unwrap());
-    let writer = crate::kafka::Writer::new(&stage.brokers, &other);
-    (0..500).for_each(|number| crate::stage::write(&writer, 2, number));
-    writer.flush();
+    fill(&stage, &other, 500);
     eventually("the other topic goes on", WITHIN, || (of(&other) == 500).then_some(()));
     stage.create_again();
-    let writer = crate::kafka::Writer::new(&stage.brokers, &stage.topic);
-    (0..600).for_each(|number| crate::stage::write(&writer, 2, number));
-    writer.flush();
+    fill(&stage, &stage.topic, 600);
     // At least the 600 of the new topic, whose offsets are those of the first 600 of the old.
     eventually("the new topic is read from its beginning", WITHIN, || (of(&stage.topic) >= 1_600).then_some(()));
     eventually("and committed to its end", WITHIN, || (stage.committed() == [300, 300]).then_some(()));
@@ -93,9 +96,7 @@ fn a_topic_that_is_missing_holds_up_no_other_and_is_read_once_it_is_there() {
     // Under the newer protocol the broker works out what there is, and says nothing of what there is not.
     assert!(is_new_protocol() || !sidecar.events("client_error").is_empty(), "it is said");
     assert_eq!(stage.another_topic("later", 2), missing);
-    let writer = crate::kafka::Writer::new(&stage.brokers, &missing);
-    (0..500).for_each(|number| crate::stage::write(&writer, 2, number));
-    writer.flush();
+    fill(&stage, &missing, 500);
     stage.await_delivered(1_500, WITHIN);
     let verdict = stage.verdict(Repeats::AtMost(0));
     verdict.holds();
@@ -185,7 +186,7 @@ fn a_compacted_topic_with_its_gaps_ends_with_no_lag() {
         ("delete.retention.ms", "100"),
     ];
     let topic = stage.another_topic_with("kept", 1, &properties);
-    let writer = crate::kafka::Writer::new(&stage.brokers, &topic);
+    let writer = Writer::new(&stage.brokers, &topic);
     let send = |number: u64| {
         let (key, value) = (format!("k{}", number % 10), format!(r#"{{"n":{number}}}"#));
         writer.send(0, Some(key.as_bytes()), Some(value.as_bytes()), None);

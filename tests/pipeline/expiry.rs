@@ -27,9 +27,7 @@ fn of_twenty_five_live_and_ten_expired_records_exactly_the_ten_expire() {
 fn what_expires_behind_a_slow_worker_never_reaches_it() {
     let stage = Stage::new("slow-expiry", 2, Behaviour::after(Duration::from_millis(400)));
     let sidecar = stage.sidecar("only", &[("BATCH_SIZE", "2"), ("QUEUE_WORKERS", "1")]);
-    crate::sidecar::eventually("it is assigned", Duration::from_secs(30), || {
-        (sidecar.state()?["partitions"].as_array()?.len() == 2).then_some(())
-    });
+    crate::sidecar::eventually("it is assigned", Duration::from_secs(30), || (sidecar.partitions() == 2).then_some(()));
     (0..25).for_each(|number| stage.send(number, Some(wall_ms() + 1500)));
     stage.writer.flush();
     stage.await_no_lag(Duration::from_secs(60));

@@ -52,6 +52,11 @@ impl Sidecar {
         serde_json::from_str(&self.get("/state")?.1).ok()
     }
 
+    /// How many partitions it has; none while it does not answer.
+    pub fn partitions(&self) -> usize {
+        self.state().and_then(|state| Some(state["partitions"].as_array()?.len())).unwrap_or(0)
+    }
+
     /// Status and body of a GET.
     pub fn get(&self, path: &str) -> Option<(u16, String)> {
         self.request("GET", path, "")

@@ -230,6 +230,13 @@ impl Stage {
         });
     }
 
+    /// Waits for so many more than there are; returns how many there were.
+    pub fn await_more(&self, records: usize, within: Duration) -> usize {
+        let delivered = self.worker.books().distinct();
+        self.await_delivered(delivered + records, within);
+        delivered
+    }
+
     /// To be said when a sidecar was killed: waits until the worker has finished what it had begun, and writes down what
     /// the group has committed.
     pub fn killed(&self) {
