@@ -283,8 +283,9 @@ pub struct Expect {
     /// Records in time in relation to the best static setting's and to plain TTL's.
     pub of_static: Option<Band>,
     pub of_plain: Option<Band>,
-    /// A reason that has to be among those of the decisions.
+    /// A reason that has to be among those of the decisions, and in what share of the runs; half if that is not said.
     pub reason: Option<String>,
+    pub reason_runs: Option<Band>,
 }
 
 /// A file: a sentence, and cells that differ from what they share.

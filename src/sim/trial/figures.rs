@@ -201,11 +201,12 @@ impl Outcome {
     }
 
     fn reason(&self, case: &Case) -> Option<Verdict> {
-        let wanted = case.expect.reason.clone()?;
-        let with = self.runs.iter().filter(|run| run.reasons.contains(&wanted.as_str())).count();
+        let wanted = case.expect.reason.as_deref()?;
+        let with = self.runs.iter().filter(|run| run.reasons.contains(&wanted)).count();
         let found = with as f64 / self.runs.len().max(1) as f64;
-        let state = if found >= 0.5 { State::Holds } else { State::Broken };
-        Some(Verdict { what: "runs with the reason", wanted, found, state })
+        let band = case.expect.reason_runs.clone().unwrap_or(Band::goal(0.5));
+        let verdict = at_least("runs with the reason", &band, found);
+        Some(Verdict { wanted: format!("{} of {wanted}", verdict.wanted), ..verdict })
     }
 }
 

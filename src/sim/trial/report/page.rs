@@ -111,8 +111,8 @@ fn shortfalls(out: &mut String, chapters: &[Chapter]) -> fmt::Result {
     }
     write!(
         out,
-        "<h2>Shortfalls</h2><div class=\"wide\"><table><tr><th>case</th><th>figure</th><th>goal</th><th>keeps</th>\
-         <th>found</th><th>why</th></tr>"
+        "<h2>Shortfalls</h2><div class=\"wide\"><table><tr><th>case</th><th class=\"say\">figure</th><th>goal</th><th>keeps</th>\
+         <th>found</th><th class=\"say\">why</th></tr>"
     )?;
     for (index, at, chapter, case, Verdict { what, wanted, found, state }) in missed {
         let (class, keeps, why) = match &state {
@@ -122,7 +122,7 @@ fn shortfalls(out: &mut String, chapters: &[Chapter]) -> fmt::Result {
         let number = chapter.scenario.title.split(' ').next().unwrap_or_default();
         write!(
             out,
-            "<tr><td><a href=\"#s{index}c{at}\">{} {}</a></td><td>{what}</td><td>{}</td><td>{}</td>\
+            "<tr><td><a href=\"#s{index}c{at}\">{} {}</a></td><td class=\"say\">{what}</td><td>{}</td><td>{}</td>\
              <td class=\"{class}\">{}</td><td class=\"say\">{}</td></tr>",
             escape(number),
             escape(&case.name),

@@ -58,6 +58,12 @@ fn by_moment(seen: &Seen, figure: impl Fn(&Moment) -> f64) -> Vec<(f64, f64)> {
     seen.moments.iter().enumerate().map(|(at, moment)| (at as f64 * 0.1, figure(moment))).collect()
 }
 
+/// The same as means over so many moments, where it swings faster than an eye can follow.
+fn by_moments(seen: &Seen, many: usize, figure: impl Fn(&Moment) -> f64) -> Vec<(f64, f64)> {
+    let mean = |moments: &[Moment]| moments.iter().map(&figure).sum::<f64>() / moments.len() as f64;
+    seen.moments.chunks(many).enumerate().map(|(at, moments)| (0.1 * (at * many) as f64, mean(moments))).collect()
+}
+
 /// What holds at each moment whoever runs.
 fn of_case(case: &Case, figure: impl Fn(f64) -> f64) -> Vec<(f64, f64)> {
     (0..(case.seconds * 10.0) as u32).map(|at| f64::from(at) * 0.1).map(|at| (at, figure(at))).collect()
@@ -92,12 +98,12 @@ fn in_flight(case: &Case, outcome: &Outcome, seen: &Seen) -> Panel {
     let refuses = case.worker.refuses_above.unwrap_or(u32::MAX);
     let capacity = of_case(case, |at| f64::from(worker::servers(&case.worker, at).min(refuses)));
     let own = by_moment(seen, |moment| moment.concurrency.into());
-    let mut lines = vec![line("in flight", Tone::Own, Look::Area, by_moment(seen, |moment| moment.in_flight.into()))];
-    lines[0].name = String::new();
+    let mut lines = vec![line("", Tone::Own, Look::Area, by_moments(seen, 5, |moment| moment.in_flight.into()))];
     let laws = outcome.rivals.iter().filter(|rival| LAWS.contains(&rival.name.as_str()));
     for (rival, tone) in laws.zip(Tone::RIVALS) {
         if let Some(seen) = &rival.shown {
-            lines.push(line(&rival.name, tone, Look::Thin, by_moment(seen, |moment| moment.concurrency.into())));
+            let points = by_moments(seen, 10, |moment| moment.concurrency.into());
+            lines.push(line(&rival.name, tone, Look::Thin, points));
         }
     }
     let highest = |points: &[(f64, f64)]| points.iter().map(|(_, value)| *value).fold(0.0, f64::max);
@@ -112,22 +118,19 @@ const LAWS: [&str; 4] = ["AIMD", "Vegas", "Gradient2", "Vector"];
 
 fn latency(case: &Case, seen: &Seen) -> Panel {
     let mean = |sum: f64, count: f64| if count > 0.0 { 1e3 * sum / count } else { f64::NAN };
-    let mut lines = vec![
-        line("oldest record done", Tone::Given, Look::Thin, by_second(seen, |s| 1e3 * s.age_worst_s)),
-        line("a record's age, mean", Tone::First, Look::Plain, by_second(seen, |s| mean(s.age_s, s.done))),
-        line("batch alone", Tone::Best, Look::Plain, by_second(seen, |s| mean(s.alone_s, s.batches))),
-        line("batch, mean", Tone::Own, Look::Bold, by_second(seen, |s| mean(s.took_s, s.batches))),
-    ];
     let [short, long] = case.workload.life;
-    let is_one_life = short > 0.0 && short >= long;
-    if is_one_life {
-        lines.insert(0, line("to live", Tone::Fourth, Look::Dashed, of_case(case, |_| 1e3 * short)));
+    let mut lines = Vec::new();
+    if short > 0.0 && short >= long {
+        lines.push(line("to live", Tone::Fourth, Look::Dashed, of_case(case, |_| 1e3 * short)));
     }
-    // Ages grow without bound where nothing is given up; then the batches are what there is to see.
-    let took = lines.last().into_iter().flat_map(|line| &line.points).map(|(_, value)| *value);
-    let took = took.filter(|value| value.is_finite()).fold(0.0, f64::max);
-    let top_at_most = Some(if is_one_life { (1.3e3 * short).max(1.1 * took) } else { 6.0 * took });
-    Panel { title: "Latency, ms".to_owned(), lines, top_at_most }
+    // Without a deadline a backlog grows, and with it ages that would flatten all else.
+    if long > 0.0 {
+        lines.push(line("oldest done", Tone::Given, Look::Thin, by_second(seen, |s| 1e3 * s.age_worst_s)));
+        lines.push(line("mean age when done", Tone::First, Look::Plain, by_second(seen, |s| mean(s.age_s, s.done))));
+    }
+    lines.push(line("such a batch alone", Tone::Best, Look::Plain, by_second(seen, |s| mean(s.alone_s, s.batches))));
+    lines.push(line("batch", Tone::Own, Look::Bold, by_second(seen, |s| mean(s.took_s, s.batches))));
+    Panel { title: "Latency, ms".to_owned(), lines, top_at_most: None }
 }
 
 fn depth(seen: &Seen) -> Panel {

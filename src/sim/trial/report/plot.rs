@@ -70,7 +70,7 @@ const WIDTH: f64 = 960.0;
 const PANEL: f64 = 150.0;
 const LEFT: f64 = 46.0;
 const RIGHT: f64 = 12.0;
-const HEAD: f64 = 34.0;
+const HEAD: f64 = 48.0;
 const FOOT: f64 = 24.0;
 const CAPTION: f64 = 30.0;
 const POINTS: usize = 300;
@@ -212,16 +212,15 @@ fn draw_line(out: &mut String, line: &Line, frame: &Frame) -> fmt::Result {
     write!(out, "\"><title>{}</title></path>", escape(&line.name))
 }
 
-/// The title, and behind it the names of the lines.
+/// The title, and below it the names of the lines.
 fn legend(out: &mut String, panel: &Panel, frame: &Frame) -> fmt::Result {
-    let (mut x, y) = (frame.left, frame.top - 10.0);
-    write!(out, "<text class=\"h\" x=\"{x}\" y=\"{y}\">{}</text>", escape(&panel.title))?;
-    x += 7.0 * panel.title.chars().count() as f64 + 14.0;
+    let (mut x, y) = (frame.left, frame.top - 9.0);
+    write!(out, "<text class=\"h\" x=\"{x}\" y=\"{}\">{}</text>", y - 17.0, escape(&panel.title))?;
     for line in panel.lines.iter().filter(|line| !line.name.is_empty()) {
         let look = if line.look == Look::Dashed { "l dash" } else { "l bold" };
-        write!(out, "<path class=\"{look} s{}\" d=\"M{x:.0} {}h14\"/>", line.tone as u8, y - 4.0)?;
-        write!(out, "<text class=\"k\" x=\"{:.0}\" y=\"{y}\">{}</text>", x + 18.0, escape(&line.name))?;
-        x += 18.0 + LETTER * line.name.chars().count() as f64 + 12.0;
+        write!(out, "<path class=\"{look} s{}\" d=\"M{x:.0} {}h12\"/>", line.tone as u8, y - 4.0)?;
+        write!(out, "<text class=\"k\" x=\"{:.0}\" y=\"{y}\">{}</text>", x + 16.0, escape(&line.name))?;
+        x += 16.0 + LETTER * line.name.chars().count() as f64 + 11.0;
     }
     Ok(())
 }

@@ -32,6 +32,7 @@ use crate::{
     time::{Instant, Now, UnixMillis},
 };
 
+#[expect(clippy::large_enum_variant, reason = "a box for each would cost more than the room in the schedule's places")]
 enum Due {
     Arrive(Arrival),
     Done(Begun),
