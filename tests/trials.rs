@@ -77,8 +77,9 @@ fn the_scenarios_are_s1_to_s18_each_with_a_sentence_and_expectations() {
         assert!(scenario.title.starts_with(&format!("S{number} ")), "{}", scenario.title);
         assert!(scenario.why.split(' ').count() > 5, "{}: {}", scenario.title, scenario.why);
         for case in &scenario.cases {
-            let outcome =
-                outcome(&Case { seconds: 0.2, ..case.clone() }, &Effort { pictures: false, ..ONE_SEED }, &InTurn);
+            let mut short = Case { seconds: 0.2, ..case.clone() };
+            short.workload.backlog = short.workload.backlog.min(100);
+            let outcome = outcome(&short, &Effort { pictures: false, ..ONE_SEED }, &InTurn);
             // Two that hold everywhere: nothing without a deadline is given up, no promise is broken.
             assert!(outcome.judge(case).len() > 2, "{}: {} expects nothing", scenario.title, case.name);
         }

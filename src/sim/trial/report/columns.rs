@@ -17,6 +17,8 @@ pub struct Column {
     pub bands: fn(&Expect) -> [&Option<Band>; 2],
     /// Shown although nothing is expected of it.
     pub is_always: bool,
+    /// Neither more nor less of it is better, so no seed is the worst.
+    pub is_neutral: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,7 +72,7 @@ const fn column(
     form: Form,
     bands: fn(&Expect) -> [&Option<Band>; 2],
 ) -> Column {
-    Column { title, names, figure, more_is_better: false, form, bands, is_always: false }
+    Column { title, names, figure, more_is_better: false, form, bands, is_always: false, is_neutral: false }
 }
 
 pub const COLUMNS: [Column; 13] = [
@@ -137,6 +139,7 @@ pub const COLUMNS: [Column; 13] = [
     ),
     Column {
         is_always: true,
+        is_neutral: true,
         ..column("limit", ["limit", ""], |run| run.limit, Form::Whole, |expect| [&expect.limit_most, &NONE])
     },
     column(

@@ -117,7 +117,7 @@ fn shortfalls(out: &mut String, chapters: &[Chapter]) -> fmt::Result {
     for (index, at, chapter, case, Verdict { what, wanted, found, state }) in missed {
         let (class, keeps, why) = match &state {
             State::Short { keeps, why } => ("short", keeps.as_str(), why.as_str()),
-            _ => ("broken", "–", "broken: it was better before"),
+            _ => ("broken", "–", "neither the goal nor what was known to hold"),
         };
         let number = chapter.scenario.title.split(' ').next().unwrap_or_default();
         write!(
@@ -178,42 +178,43 @@ fn caption(case: &Case) -> String {
 
 fn table(out: &mut String, case: &Case, outcome: &Outcome) -> fmt::Result {
     let columns: Vec<&Column> = COLUMNS.iter().filter(|column| column.is_shown(&case.expect)).collect();
-    write!(out, "<div class=\"wide\"><table><tr><th></th><th>in time</th>")?;
+    let row = |out: &mut String, class: &str, name: &str, in_time: &str, times: &str| {
+        write!(out, "<tr class=\"{class}\"><td>{name}</td><td>{in_time}</td><td>{times}</td>")
+    };
+    write!(out, "<div class=\"wide\"><table><tr><th></th><th>in time</th><th>we are, ×</th>")?;
     columns.iter().try_for_each(|column| write!(out, "<th>{}</th>", column.title))?;
-    write!(out, "<th>we are, ×</th></tr>")?;
+    write!(out, "</tr>")?;
     let verdicts = outcome.judge(case);
-    write!(
-        out,
-        "<tr class=\"own\"><td>sluicegate</td><td>{}</td>",
-        median(outcome.runs.iter().map(|run| run.in_time))
-    )?;
+    row(out, "own", "sluicegate", &in_time(&outcome.runs), "")?;
     for column in &columns {
-        let class = class(&verdicts, column);
-        write!(out, "<td class=\"{class}\">{}</td>", cell(column, &outcome.runs))?;
+        write!(out, "<td class=\"{}\">{}</td>", class(&verdicts, column), cell(column, &outcome.runs))?;
     }
-    write!(out, "<td></td></tr><tr class=\"band\"><td>wanted</td><td></td>")?;
-    for column in &columns {
-        write!(out, "<td>{}</td>", column.wanted(&case.expect))?;
-    }
-    let wanted = [&case.expect.of_static, &case.expect.of_plain].map(|band| band.as_ref().map(|band| band.goal));
-    let wanted: Vec<String> = wanted.iter().flatten().map(|goal| format!("≥ {goal}")).collect();
-    write!(out, "<td>{}</td></tr>", wanted.join(", "))?;
+    let wanted = [&case.expect.of_static, &case.expect.of_plain].into_iter().flatten();
+    let wanted: Vec<String> = wanted.map(|band| format!("≥ {}", band.goal)).collect();
+    write!(out, "</tr>")?;
+    row(out, "band", "wanted", "", &wanted.join(", "))?;
+    columns.iter().try_for_each(|column| write!(out, "<td>{}</td>", column.wanted(&case.expect)))?;
+    write!(out, "</tr>")?;
     let sign = if outcome.is_exact { "" } else { "≤ " };
-    write!(out, "<tr><td>oracle</td><td>{sign}{}</td>", median(outcome.most.iter().copied()))?;
+    row(out, "", "oracle", &format!("{sign}{}", median(outcome.most.iter().copied())), "")?;
     for column in &columns {
-        write!(out, "<td>{}</td>", if column.title == "in time, of oracle" { "100 %" } else { "" })?;
+        write!(out, "<td>{}</td>", if column.names[0] == "goodput" { "100 %" } else { "" })?;
     }
-    write!(out, "<td></td></tr>")?;
+    write!(out, "</tr>")?;
     for rival in outcome.best_static.iter().chain(&outcome.rivals) {
-        let is_static = outcome.best_static.as_ref().is_some_and(|best| best.name == rival.name);
-        let best = if is_static { "best static: " } else { "" };
-        let name = rival.name.strip_prefix("static ").filter(|_| is_static).unwrap_or(&rival.name);
-        let in_time = median(rival.runs.iter().map(|run| run.in_time));
-        write!(out, "<tr><td>{best}{}</td><td>{in_time}</td>", escape(name))?;
+        let name = match rival.name.strip_prefix("static ") {
+            Some(setting) => format!("best static: {}", escape(setting)),
+            None => escape(&rival.name),
+        };
+        row(out, "", &name, &in_time(&rival.runs), &format!("{:.2}", outcome.against(&rival.runs)))?;
         columns.iter().try_for_each(|column| write!(out, "<td>{}</td>", cell(column, &rival.runs)))?;
-        write!(out, "<td>{:.2}</td></tr>", outcome.against(&rival.runs))?;
+        write!(out, "</tr>")?;
     }
     write!(out, "</table></div>")
+}
+
+fn in_time(runs: &[Figures]) -> String {
+    median(runs.iter().map(|run| run.in_time))
 }
 
 fn median(values: impl Iterator<Item = f64>) -> String {
@@ -224,7 +225,7 @@ fn median(values: impl Iterator<Item = f64>) -> String {
 fn cell(column: &Column, runs: &[Figures]) -> String {
     let Spread { median, worst } = column.spread(runs);
     let (median, worst) = (column.form.write(median), column.form.write(worst));
-    if median == worst { median } else { format!("{median} [{}]", worst.trim_end_matches(" %")) }
+    if median == worst || column.is_neutral { median } else { format!("{median} [{}]", worst.trim_end_matches(" %")) }
 }
 
 fn class(verdicts: &[Verdict], column: &Column) -> &'static str {

@@ -33,8 +33,8 @@ code{font:13px ui-monospace,\"DejaVu Sans Mono\",monospace;background:var(--card
 nav ol{list-style:none;margin:8px 0 0;padding:0;display:grid;grid-template-columns:repeat(auto-fill,minmax(310px,1fr));gap:2px 20px}\
 nav li{display:flex;justify-content:space-between;gap:8px;padding:3px 0;border-bottom:1px solid var(--grid)}\
 .wide{overflow-x:auto;margin:0 0 10px}table{border-collapse:collapse;font-size:13px;font-variant-numeric:tabular-nums}\
-th,td{padding:4px 9px;text-align:right;border-bottom:1px solid var(--grid);white-space:nowrap}\
-th{font-weight:600;color:var(--soft);vertical-align:bottom;white-space:normal;line-height:1.3}th.say{text-align:left}th:first-child,td:first-child{text-align:left}\
+th,td{padding:4px 8px;text-align:right;border-bottom:1px solid var(--grid);white-space:nowrap}\
+th{font-weight:600;color:var(--soft);vertical-align:bottom;white-space:normal;line-height:1.25;min-width:5em}th.say{text-align:left}th:first-child,td:first-child{text-align:left}\
 tr.own td{font-weight:600;background:var(--card)}tr.band td{color:var(--soft)}td.say{text-align:left;white-space:normal;min-width:26ch}\
 td.ok{color:var(--good)}td.short{color:var(--warn);background:var(--warnbg)}td.broken{color:var(--bad);background:var(--badbg)}\
 .tag{display:inline-block;border-radius:20px;padding:0 9px;font-size:12px;font-weight:600;line-height:20px;white-space:nowrap}\
