@@ -26,6 +26,7 @@ pub struct Wanted {
     pub folder: PathBuf,
     /// Only scenarios and cases whose name has this in it.
     pub only: Option<String>,
+    pub first_seed: u64,
     pub seeds: u64,
     /// Seeds of each rival; zero for the product alone.
     pub rival_seeds: u64,
@@ -51,6 +52,7 @@ pub fn run(wanted: &Wanted) -> ExitCode {
 
 fn try_run(wanted: &Wanted) -> Result<bool, String> {
     let effort = Effort {
+        first_seed: wanted.first_seed,
         seeds: wanted.seeds.max(1),
         rival_seeds: wanted.rival_seeds,
         search_seeds: wanted.rival_seeds.min(SEARCH_SEEDS),
@@ -91,8 +93,8 @@ impl Wanted {
     /// The command this is.
     fn command(&self) -> String {
         let only = self.only.as_ref().map_or_else(String::new, |only| format!(" --only '{only}'"));
-        let (seeds, rivals) = (self.seeds, self.rival_seeds);
-        format!("sluicegate simulate --suite{only} --seeds {seeds} --rival-seeds {rivals}")
+        let (first, seeds, rivals) = (self.first_seed, self.seeds, self.rival_seeds);
+        format!("sluicegate simulate --suite{only} --seed {first} --seeds {seeds} --rival-seeds {rivals}")
     }
 }
 

@@ -247,7 +247,7 @@ impl TryFrom<Written> for Band {
 }
 
 /// Bands over the seeds. What is not named is not judged.
-#[derive(Debug, Clone, Default, serde::Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Expect {
     /// Goodput as a share of what could have been reached: median and worst seed.

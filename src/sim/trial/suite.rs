@@ -10,6 +10,8 @@ use crate::sim::trial::{
 /// How much is run.
 #[derive(Debug, Clone, Copy)]
 pub struct Effort {
+    /// The first seed; the others follow it.
+    pub first_seed: u64,
     /// Seeds of the product.
     pub seeds: u64,
     /// Seeds of each rival. Zero: nobody is compared.
@@ -38,12 +40,14 @@ impl Each for InTurn {
 /// One case: the product over all seeds, its rivals over some.
 pub fn outcome(case: &Case, effort: &Effort, pool: &impl Each) -> Outcome {
     let settings = Contender::Product.settings(case);
-    let oracles = pool.each(effort.seeds, |seed| oracle::most_in_time(case, &settings, seed));
+    let seed = |index: u64| effort.first_seed + index;
+    let oracles = pool.each(effort.seeds, |index| oracle::most_in_time(case, &settings, seed(index)));
     let most: Vec<f64> = oracles.iter().map(|(most, _)| *most).collect();
-    let figures = |contender: Contender, seed: u64| Figures::of(&contender.run(case, seed), most[seed as usize]);
-    let of = |contender: Contender, seeds: u64| pool.each(seeds.min(effort.seeds), |seed| figures(contender, seed));
+    let figures =
+        |contender: Contender, index: u64| Figures::of(&contender.run(case, seed(index)), most[index as usize]);
+    let of = |contender: Contender, seeds: u64| pool.each(seeds.min(effort.seeds), |index| figures(contender, index));
     let runs = of(Contender::Product, effort.seeds);
-    let seed = median_seed(&runs);
+    let median = seed(median(&runs));
     let rivals = if effort.rival_seeds > 0 { rivals(case) } else { Vec::new() };
     let best = (effort.search_seeds > 0 && case.expect.of_static.is_some()).then(|| {
         let all = Contender::statics(case);
@@ -58,8 +62,9 @@ pub fn outcome(case: &Case, effort: &Effort, pool: &impl Each) -> Outcome {
     let looked_at: Vec<Contender> =
         [Contender::Product].into_iter().chain(rivals.iter().copied()).chain(best).collect();
     let to_show = if effort.pictures { looked_at.len() as u64 } else { 0 };
-    let mut seen = pool.each(to_show, |index| looked_at[index as usize].run(case, seed)).into_iter();
-    let shown = seen.next().map(|seen| Shown { seed, seen, at_best: oracle::by_second(case, &settings, seed) });
+    let mut seen = pool.each(to_show, |index| looked_at[index as usize].run(case, median)).into_iter();
+    let shown =
+        seen.next().map(|seen| Shown { seed: median, seen, at_best: oracle::by_second(case, &settings, median) });
     let mut rival = |contender: Contender, seeds: u64| Rival {
         name: contender.name(),
         runs: of(contender, seeds),
@@ -83,8 +88,8 @@ fn rivals(case: &Case) -> Vec<Contender> {
     plain.then_some(Contender::PlainTtl).into_iter().chain(laws.iter().chain(rules).copied()).collect()
 }
 
-/// The seed that shows what is usual.
-fn median_seed(runs: &[Figures]) -> u64 {
+/// Which of them shows what is usual.
+fn median(runs: &[Figures]) -> u64 {
     let mut seeds: Vec<usize> = (0..runs.len()).collect();
     seeds.sort_by(|a, b| runs[*a].goodput.total_cmp(&runs[*b].goodput));
     seeds.get(seeds.len() / 2).copied().unwrap_or_default() as u64

@@ -125,10 +125,10 @@ fn latency(case: &Case, seen: &Seen) -> Panel {
     }
     // Without a deadline a backlog grows, and with it ages that would flatten all else.
     if long > 0.0 {
-        lines.push(line("oldest done", Tone::Given, Look::Thin, by_second(seen, |s| 1e3 * s.age_worst_s)));
-        lines.push(line("mean age when done", Tone::First, Look::Plain, by_second(seen, |s| mean(s.age_s, s.done))));
+        lines.push(line("oldest", Tone::Given, Look::Thin, by_second(seen, |s| mean(s.age_worst_s, s.done.min(1.0)))));
+        lines.push(line("mean age", Tone::First, Look::Plain, by_second(seen, |s| mean(s.age_s, s.done))));
     }
-    lines.push(line("such a batch alone", Tone::Best, Look::Plain, by_second(seen, |s| mean(s.alone_s, s.batches))));
+    lines.push(line("batch alone", Tone::Best, Look::Plain, by_second(seen, |s| mean(s.alone_s, s.batches))));
     lines.push(line("batch", Tone::Own, Look::Bold, by_second(seen, |s| mean(s.took_s, s.batches))));
     Panel { title: "Latency, ms".to_owned(), lines, top_at_most: None }
 }

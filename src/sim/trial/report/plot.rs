@@ -180,10 +180,8 @@ impl Figure {
     }
 }
 
+/// Where there is no number the line has a gap.
 fn draw_line(out: &mut String, line: &Line, frame: &Frame) -> fmt::Result {
-    let points: Vec<(f64, f64)> = line.points.iter().copied().filter(|(_, value)| value.is_finite()).collect();
-    let points = thin(&points, POINTS);
-    let Some((first, _)) = points.first() else { return Ok(()) };
     let look = match line.look {
         Look::Bold => "l bold",
         Look::Plain => "l",
@@ -191,25 +189,28 @@ fn draw_line(out: &mut String, line: &Line, frame: &Frame) -> fmt::Result {
         Look::Dashed => "l dash",
         Look::Area => "area",
     };
-    let tone = line.tone as u8;
-    if line.look == Look::Area {
-        write!(out, "<path class=\"{look} f{tone}\" d=\"M{:.1} {:.1}", frame.x(*first), frame.y(0.0))?;
-    } else {
-        write!(out, "<path class=\"{look} s{tone}\" d=\"M{:.1} {:.1}", frame.x(*first), frame.y(points[0].1))?;
+    let (tone, is_area) = (line.tone as u8, line.look == Look::Area);
+    write!(out, "<path class=\"{look} {}{tone}\" d=\"", if is_area { 'f' } else { 's' })?;
+    for run in line.points.split(|(_, value)| !value.is_finite()).filter(|run| !run.is_empty()) {
+        draw_run(out, &thin(run, POINTS), frame, is_area)?;
     }
+    write!(out, "\"><title>{}</title></path>", escape(&line.name))
+}
+
+fn draw_run(out: &mut String, points: &[(f64, f64)], frame: &Frame, is_area: bool) -> fmt::Result {
+    let (Some((first, start)), Some((last, _))) = (points.first(), points.last()) else { return Ok(()) };
+    write!(out, "M{:.1} {:.1}", frame.x(*first), frame.y(if is_area { 0.0 } else { *start }))?;
     // A level that stays needs its last point only.
     let y = |index: usize| points.get(index).map(|(_, value)| (10.0 * frame.y(*value)).round());
     for (index, (at, value)) in points.iter().enumerate() {
-        if index > 0 && y(index) == y(index - 1) && y(index) == y(index + 1) {
-            continue;
+        if index == 0 || y(index) != y(index - 1) || y(index) != y(index + 1) {
+            write!(out, "L{:.1} {:.1}", frame.x(*at), frame.y(*value))?;
         }
-        write!(out, "L{:.1} {:.1}", frame.x(*at), frame.y(*value))?;
     }
-    if line.look == Look::Area {
-        let last = points.last().map_or(0.0, |(at, _)| *at);
-        write!(out, "L{:.1} {:.1}Z", frame.x(last), frame.y(0.0))?;
+    if is_area {
+        write!(out, "L{:.1} {:.1}Z", frame.x(*last), frame.y(0.0))?;
     }
-    write!(out, "\"><title>{}</title></path>", escape(&line.name))
+    Ok(())
 }
 
 /// The title, and below it the names of the lines.
