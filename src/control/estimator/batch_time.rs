@@ -22,7 +22,7 @@ const GAIN_MAX: f64 = 0.5;
 /// How far a parameter's variance may grow while nothing teaches it, in squares of its own size.
 const DOUBT_MAX: f64 = 25.0;
 /// How much a step of the scale unsettles the shape: what became slower need not have done so evenly. In squares.
-const UNSETTLED: f64 = 2.0;
+const UNSETTLED: f64 = 1.0;
 /// How much of an error is believed at once, beside four times the usual size.
 const SURPRISE: f64 = 0.45;
 const SECONDS_MIN: f64 = 1e-6;

@@ -184,10 +184,17 @@ pub fn more_s(case: &WorkerCase, at: f64) -> f64 {
 pub fn slowness(case: &WorkerCase, seconds: f64, at: f64) -> f64 {
     let step = case.steps.iter().rev().find(|step| step.at <= at && step.slow.is_some());
     let drift = 1.0 + (case.drift - 1.0) * (at / seconds).clamp(0.0, 1.0);
-    // A triangle instead of a sine: the same swing, and no platform's mathematics.
+    step.and_then(|step| step.slow).unwrap_or(1.0) * drift * swing(case, at)
+}
+
+/// A triangle instead of a sine: the same swing, and no platform's mathematics.
+fn swing(case: &WorkerCase, at: f64) -> f64 {
+    if case.swing == 0.0 {
+        return 1.0;
+    }
     let phase = (at / case.swing_period.max(1e-9)).fract();
     let triangle = if phase < 0.5 { 4.0 * phase - 1.0 } else { 3.0 - 4.0 * phase };
-    step.and_then(|step| step.slow).unwrap_or(1.0) * drift * exp(case.swing * triangle)
+    exp(case.swing * triangle)
 }
 
 pub fn servers(case: &WorkerCase, at: f64) -> u32 {
