@@ -13,7 +13,8 @@
 //!   promises, one less when the last one does not.
 //! - **Told**: a worker that says how many it takes is believed: the level goes there, and not above it. Measuring goes
 //!   on below it, because what it says need not be what it does.
-//! - **Push-back** (busy, timed out): halve at once, remember the level, slow start.
+//! - **Push-back** (busy, timed out): halve at once, remember the level, slow start. A call that is lost while others like
+//!   it are answered is none.
 //! - **Away**: half on return, and with the next step back to where it was.
 //!
 //! It does not move while the limit is not used, the worker is away, or the group rebalances.
@@ -29,7 +30,8 @@ use crate::{
             phase::{Measure, Phase, Plan},
         },
         maths::ln,
-        sample::BatchSample,
+        proof::Proof,
+        sample::{BatchSample, Outcome},
     },
     time::Instant,
 };
@@ -84,6 +86,8 @@ pub struct Elasticity {
     ceiling: Ceiling,
     cut_at: Option<Instant>,
     pushed_back_at: Option<u32>,
+    /// The last batch that was answered with the whole level in flight.
+    proof: Proof,
     was_away: bool,
     /// Where it stood before the worker went away, until it is there again.
     regain: Option<f64>,
@@ -116,6 +120,7 @@ impl Elasticity {
             ceiling: Ceiling::default(),
             cut_at: None,
             pushed_back_at: None,
+            proof: Proof::default(),
             was_away: false,
             regain: None,
         }
@@ -216,8 +221,12 @@ impl Law for Elasticity {
     fn observe(&mut self, sample: &BatchSample, cost: f64) {
         // What was sent before the last cut has been answered for.
         let is_news = self.cut_at.is_none_or(|at| sample.sent_at >= at);
-        if sample.outcome.is_push_back() && is_news {
+        let is_lost = sample.outcome == Outcome::TimedOut && self.proof.clears(sample.in_flight, sample);
+        if sample.outcome.is_push_back() && is_news && !is_lost {
             self.pushed_back_at = Some(sample.in_flight);
+        }
+        if sample.outcome == Outcome::Answered && sample.in_flight >= self.level {
+            self.proof.show(sample.in_flight, sample);
         }
         if sample.service_seconds().is_none() || !(cost > 0.0 && cost.is_finite()) {
             return;
