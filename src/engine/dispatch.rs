@@ -29,7 +29,14 @@ impl Engine {
             if self.worker.may_spend() && self.probe_with_one(now, out) {
                 continue;
             }
-            if let Some(group) = self.next_retry(now, out) {
+            if self.retries.is_apart_due(now.mono, &self.retry_budget) {
+                if !self.in_flight.is_empty() {
+                    return;
+                }
+                if let Some(group) = self.next_retry(now, true, out) {
+                    self.send(now, group, true, out);
+                }
+            } else if let Some(group) = self.next_retry(now, false, out) {
                 self.send(now, group, true, out);
             } else if let Some((lane, contested)) = self.next_lane(now) {
                 self.send_fresh(now, lane, contested, out);
@@ -58,7 +65,9 @@ impl Engine {
     }
 
     fn has_slot(&self, now: Instant) -> bool {
-        self.sends() && self.in_flight.batches() < self.worker.concurrency(now, self.values.concurrency)
+        self.sends()
+            && !self.in_flight.is_taken_by_one()
+            && self.in_flight.batches() < self.worker.concurrency(now, self.values.concurrency)
     }
 
     /// On the way out only those who wait for an answer are still served: of Kafka's records none is left by then.
@@ -77,11 +86,14 @@ impl Engine {
         self.retries.records() < records_max && self.retries.bytes() < self.settings.queue_bytes_max
     }
 
-    fn next_retry(&mut self, now: Now, out: &mut Effects) -> Option<Group> {
+    fn next_retry(&mut self, now: Now, apart: bool, out: &mut Effects) -> Option<Group> {
         loop {
             let records_max = self.values.batch_records as usize;
             let budget = &mut self.retry_budget;
-            let mut group = self.retries.pop_due(now.mono, budget, records_max, self.batch_bytes_max)?;
+            let mut group = match apart {
+                true => self.retries.pop_apart(now.mono, budget)?,
+                false => self.retries.pop_due(now.mono, budget, records_max, self.batch_bytes_max)?,
+            };
             let mut kept = self.spare.pop().unwrap_or_default();
             for record in group.records.drain(..) {
                 self.on_leaving_retry(&record, out);
@@ -172,6 +184,7 @@ impl Engine {
             timeout,
             by_deadline,
             suspicion,
+            has_company: false,
             budgeted,
             behind,
         });
@@ -214,7 +227,12 @@ impl Engine {
         if self.worker.concurrency(now.mono, self.values.concurrency) <= self.in_flight.batches() {
             return hold.filter(|until| *until > now.mono);
         }
-        let retry = self.retries.next_due().map(|(due, budgeted)| {
+        // Until what is out has come back.
+        let waits = self.retries.is_apart_due(now.mono, &self.retry_budget) && !self.in_flight.is_empty();
+        if waits || self.in_flight.is_taken_by_one() {
+            return None;
+        }
+        let retry = self.retries.next_due().into_iter().chain(self.retries.next_apart()).map(|(due, budgeted)| {
             if budgeted && self.retry_budget.tokens() < 1.0 {
                 due.max(self.retry_budget.next_token(now.mono))
             } else {
@@ -222,7 +240,7 @@ impl Engine {
             }
         });
         let lane = self.queue.lanes().filter_map(|(id, lane)| self.lane_wake(now, id, lane)).min();
-        retry.into_iter().chain(lane).min()
+        retry.chain(lane).min()
     }
 
     /// Lets go of a record without a disposition: its next owner will see it again.

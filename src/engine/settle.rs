@@ -1,7 +1,9 @@
 //! From an answer to a disposition for every record of the batch.
 //!
 //! A failed batch of several records charges nobody: it goes once more as it is, then it is halved until the guilty
-//! record is alone. Only a record that fails alone, or that the worker names, is charged an attempt.
+//! record is alone. Only a record that fails alone, or that the worker names, is charged an attempt. And where the worker
+//! died or hung, which of the batches that were out did it is not known: no record is given up for that before it has
+//! failed with nothing beside it.
 
 use std::time::Duration;
 
@@ -23,6 +25,9 @@ use crate::{
     record::Record,
     time::{Instant, Now},
 };
+
+/// A worker that broke a call off may be dying, and takes with it what it is sent meanwhile.
+const DYING: Duration = Duration::from_secs(1);
 
 /// How long a group waits for its next try, and why it has to.
 #[derive(Clone, Copy)]
@@ -52,6 +57,8 @@ struct Call {
     sent: u32,
     bytes: u64,
     suspicion: Suspicion,
+    /// What came of it cannot be the doing of another batch.
+    own_doing: bool,
     behind: Vec<Record>,
     status: Option<u16>,
     detail: Option<Box<str>>,
@@ -81,6 +88,16 @@ impl Engine {
                 self.note_sample(now, lane, &batch.records, &sample);
             }
         }
+        let own_doing = status.is_some() || self.in_flight.is_alone_to_blame(now.mono, &flight);
+        if matches!(answer, Answer::Done | Answer::Each(_) | Answer::Refused | Answer::TooLarge) {
+            self.in_flight.heard(batch.id);
+        }
+        if flight.suspicion == Suspicion::Apart {
+            self.retries.none_apart_before(now.mono + now.mono.since(flight.since));
+        }
+        if answer == Answer::Failed && status.is_none() {
+            self.retries.none_apart_before(now.mono + DYING);
+        }
         let Flight { since, suspicion, budgeted, behind, records: sent, .. } = flight;
         if budgeted && answer == Answer::Done {
             self.retry_budget.on_success();
@@ -92,7 +109,7 @@ impl Engine {
         let mut records = batch.records;
         let bytes = records.iter().map(Record::charge).sum();
         self.land(&mut records, &answer, out);
-        let call = Call { lane, sent, bytes, suspicion, behind, status, detail };
+        let call = Call { lane, sent, bytes, suspicion, own_doing, behind, status, detail };
         match answer {
             Answer::Done => self.complete_all(now, call, records, out),
             Answer::Each(verdicts) => self.settle_each(now, call, records, verdicts, out),
@@ -247,16 +264,10 @@ impl Engine {
 
     fn settle_failed(&mut self, now: Now, call: Call, mut records: Vec<Record>, out: &mut Effects) {
         if call.sent == 1 {
-            let Some(mut record) = records.pop() else { return self.send_behind_on(now, call.lane, call.behind, out) };
-            record.notes.attempts = record.notes.attempts.saturating_add(1);
-            if record.notes.attempts >= self.settings.retry.attempts_max {
-                self.give_up(now, record, Reason::OutOfAttempts, call.status, call.detail, out);
-                return self.send_behind_on(now, call.lane, call.behind, out);
-            }
-            let delay = backoff(&self.settings.retry, record.notes.attempts, now.jitter);
-            let (lane, behind) = (call.lane, call.behind);
-            let group = Group { lane, records: vec![record], suspicion: Suspicion::Split, behind, budgeted: true };
-            return self.retry(now, group, Wait { delay, cause: "failed_alone" }, out);
+            return match records.pop() {
+                Some(record) => self.settle_failed_alone(now, call, record, out),
+                None => self.send_behind_on(now, call.lane, call.behind, out),
+            };
         }
         let delay = backoff(&self.settings.retry, 1, now.jitter);
         if call.suspicion == Suspicion::None {
@@ -266,6 +277,23 @@ impl Engine {
         }
         let half = records.len() / 2;
         self.split(now, call, records, half, Wait { delay, cause: "failed" }, out);
+    }
+
+    fn settle_failed_alone(&mut self, now: Now, call: Call, mut record: Record, out: &mut Effects) {
+        let (attempts, most) = (record.notes.attempts.saturating_add(1), self.settings.retry.attempts_max);
+        if attempts >= most && call.own_doing {
+            record.notes.attempts = attempts;
+            self.give_up(now, record, Reason::OutOfAttempts, call.status, call.detail, out);
+            return self.send_behind_on(now, call.lane, call.behind, out);
+        }
+        // The last attempt is not spent on what may have been another's doing.
+        record.notes.attempts = if attempts >= most { record.notes.attempts } else { attempts };
+        let is_last = attempts.saturating_add(1) >= most;
+        let suspicion = if is_last && !call.own_doing { Suspicion::Apart } else { Suspicion::Split };
+        let delay = backoff(&self.settings.retry, attempts, now.jitter);
+        let Call { lane, behind, .. } = call;
+        let group = Group { lane, records: vec![record], suspicion, behind, budgeted: true };
+        self.retry(now, group, Wait { delay, cause: "failed_alone" }, out);
     }
 
     fn settle_refused(&mut self, now: Now, call: Call, mut records: Vec<Record>, out: &mut Effects) {
