@@ -18,6 +18,7 @@ use crate::{
         release::Drain,
         requests::Place,
         retry::{Group, Suspicion},
+        settings::Ordering,
     },
     record::Record,
     time::{Instant, Now, UnixMillis},
@@ -26,7 +27,7 @@ use crate::{
 impl Engine {
     pub(super) fn dispatch(&mut self, now: Now, out: &mut Effects) {
         while self.has_slot(now.mono) {
-            if self.worker.may_spend() && self.probe_with_one(now, out) {
+            if self.worker.may_spend(now.mono) && self.probe_with_one(now, out) {
                 continue;
             }
             if self.retries.is_apart_due(now.mono, &self.retry_budget) {
@@ -59,7 +60,7 @@ impl Engine {
         self.probing = false;
         let sent = self.in_flight.batches() > before;
         if sent {
-            self.worker.on_spent();
+            self.worker.on_spent(now.mono);
         }
         sent
     }
@@ -88,12 +89,16 @@ impl Engine {
 
     fn next_retry(&mut self, now: Now, apart: bool, out: &mut Effects) -> Option<Group> {
         loop {
-            let records_max = self.values.batch_records as usize;
+            let probes = self.worker.is_broken();
+            let records_max = if probes { 1 } else { self.values.batch_records as usize };
             let budget = &mut self.retry_budget;
             let mut group = match apart {
                 true => self.retries.pop_apart(now.mono, budget)?,
                 false => self.retries.pop_due(now.mono, budget, records_max, self.batch_bytes_max)?,
             };
+            if probes {
+                self.leave_one(now, &mut group);
+            }
             let mut kept = self.spare.pop().unwrap_or_default();
             for record in group.records.drain(..) {
                 self.on_leaving_retry(&record, out);
@@ -109,6 +114,24 @@ impl Engine {
             }
             self.send_behind_on(now, group.lane, std::mem::take(&mut group.behind), out);
         }
+    }
+
+    /// A broken worker is probed with one record at a time: a group fails for one that is bad, whoever else is in it. The
+    /// others go behind all that waits, or behind the one where order counts.
+    fn leave_one(&mut self, now: Now, group: &mut Group) {
+        if group.records.len() < 2 {
+            return;
+        }
+        let mut rest = group.records.split_off(1);
+        if self.settings.ordering == Ordering::None {
+            let (lane, behind) = (group.lane, std::mem::take(&mut group.behind));
+            let rest = Group { lane, records: rest, suspicion: Suspicion::None, behind, budgeted: false };
+            self.retries.push(now.mono, rest);
+        } else {
+            rest.append(&mut group.behind);
+            group.behind = rest;
+        }
+        group.suspicion = Suspicion::None;
     }
 
     fn on_leaving_retry(&mut self, record: &Record, out: &mut Effects) {

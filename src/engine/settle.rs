@@ -103,7 +103,7 @@ impl Engine {
             self.retry_budget.on_success();
         }
         // What fails while the worker is known to be broken says nothing of the records.
-        let charged = answer != Answer::Failed || self.worker.take_charge(now.mono);
+        let charged = answer != Answer::Failed || !self.worker.is_broken();
         let fresh = suspicion == Suspicion::None && batch.records.iter().all(|record| record.notes.attempts == 0);
         self.note_health(now, &answer, Sent { at: since, fresh }, detail.as_deref(), out);
         let mut records = batch.records;

@@ -41,7 +41,7 @@ impl Checker {
         let own_doing = settled.status.is_some() || !has_company || is_late;
         let mut again: Vec<(PartitionId, u32)> = Vec::new();
         for (place, id) in requests {
-            self.on_request_settled(now, id, self.meaning(now, &settled.answer, together, place));
+            self.on_request_settled(now, id, self.meaning(&settled.answer, together, place));
         }
         for sent in &records {
             let Some(log) = broker.log(sent.partition) else { continue };
@@ -53,7 +53,7 @@ impl Checker {
             // Ordered modes: what comes after a retried record of its key goes again with it.
             let follows = line.is_some_and(|line| again.contains(&line));
             let mut meaning =
-                if follows { Meaning::Again } else { self.meaning(now, &settled.answer, together, sent.place) };
+                if follows { Meaning::Again } else { self.meaning(&settled.answer, together, sent.place) };
             if settled.answer == Answer::Failed && !own_doing && self.is_last_attempt(sent) {
                 meaning = Meaning::Again;
             }
@@ -65,9 +65,8 @@ impl Checker {
         }
     }
 
-    fn meaning(&self, now: Now, answer: &Answer, together: usize, place: usize) -> Meaning {
-        let held_back = self.told.charges_from.is_some_and(|from| now.mono < from);
-        let uncharged = *answer == Answer::Failed && held_back;
+    fn meaning(&self, answer: &Answer, together: usize, place: usize) -> Meaning {
+        let uncharged = *answer == Answer::Failed && !self.told.charges;
         if uncharged { Meaning::Again } else { meaning(answer, together, place) }
     }
 
