@@ -128,7 +128,7 @@ pub struct Engine {
     starving: Starving,
     sentinels: Sentinels,
     audit: Audit,
-    /// Emptied record lists, to be filled again. Bound: twice the concurrency limit.
+    /// Emptied record lists, to be filled again. Bound: twice the concurrency limit in force, and a few to fill batches with.
     spare: Vec<Vec<Record>>,
 }
 
