@@ -30,10 +30,11 @@ impl Engine {
             if self.worker.may_spend(now.mono) && self.probe_with_one(now, out) {
                 continue;
             }
-            if self.retries.is_apart_due(now.mono, &self.retry_budget) {
-                if !self.in_flight.is_empty() {
+            if self.clears_for_one(now.mono) {
+                if !self.in_flight.is_empty() || !self.retries.is_apart_due(now.mono, &self.retry_budget) {
                     return;
                 }
+                self.clearing = false;
                 if let Some(group) = self.next_retry(now, true, out) {
                     self.send(now, group, true, out);
                 }
@@ -45,6 +46,14 @@ impl Engine {
                 return;
             }
         }
+    }
+
+    /// Whether nothing more is sent until what goes with nothing beside it has gone. Once that is so it stays so: calls that
+    /// fail meanwhile may put it off, and others would fail again and again.
+    fn clears_for_one(&mut self, now: Instant) -> bool {
+        let is_due = self.retries.is_apart_due(now, &self.retry_budget);
+        self.clearing = self.retries.next_apart().is_some() && (self.clearing || is_due);
+        self.clearing
     }
 
     /// A single fresh record, where there is one: what failed before may be to blame itself.
@@ -250,18 +259,21 @@ impl Engine {
         if self.worker.concurrency(now.mono, self.values.concurrency) <= self.in_flight.batches() {
             return hold.filter(|until| *until > now.mono);
         }
-        // Until what is out has come back.
-        let waits = self.retries.is_apart_due(now.mono, &self.retry_budget) && !self.in_flight.is_empty();
-        if waits || self.in_flight.is_taken_by_one() {
+        if self.in_flight.is_taken_by_one() || (self.clearing && !self.in_flight.is_empty()) {
             return None;
         }
-        let retry = self.retries.next_due().into_iter().chain(self.retries.next_apart()).map(|(due, budgeted)| {
+        let may_go = |(due, budgeted): (Instant, bool)| {
             if budgeted && self.retry_budget.tokens() < 1.0 {
                 due.max(self.retry_budget.next_token(now.mono))
             } else {
                 due
             }
-        });
+        };
+        let apart = self.retries.next_apart().map(may_go);
+        if self.clearing {
+            return apart;
+        }
+        let retry = self.retries.next_due().map(may_go).into_iter().chain(apart);
         let lane = self.queue.lanes().filter_map(|(id, lane)| self.lane_wake(now, id, lane)).min();
         retry.chain(lane).min()
     }

@@ -92,3 +92,35 @@ fn what_the_worker_says_of_a_record_or_shows_by_answering_others_needs_no_last_t
         assert_eq!(bench.letters.len(), 1, "{status:?}");
     }
 }
+
+#[test]
+fn a_worker_that_goes_on_losing_calls_does_not_put_the_last_try_off_for_ever() {
+    let mut bench = Bench::new(EngineSettings { inference_timeout: Duration::from_secs(1), ..singles() });
+    let (mut next, mut calls, began) = (0, 0_u64, bench.now.mono);
+    while bench.now.mono.since(began) < Duration::from_secs(600) {
+        if bench.engine.snapshot(bench.now).queue.records < 8 {
+            bench.poll(next..next + 8);
+            next += 8;
+        }
+        bench.wake_until_dispatch();
+        calls += 1;
+        if calls.is_multiple_of(3) {
+            bench.pass(1_000);
+            bench.settle(0, Answer::Failed, None);
+        } else {
+            bench.settle(0, Answer::Done, Some(200));
+        }
+        if bench.engine.snapshot(bench.now).commit.in_flight {
+            bench.answer_commit(CommitOutcome::Applied);
+        }
+        // It answers the same record sooner or later: only those are given up that fail with nothing beside them.
+        while let Some(letter) = bench.letters.pop() {
+            bench.step(Event::DeadLettered(DeadLettered::Acknowledged { letter }));
+        }
+    }
+    let finished = bench.facts.iter().map(|f| if let Fact::Completed { records, .. } = f { *records } else { 0 });
+    let (finished, waiting) = (finished.sum::<u32>(), bench.engine.snapshot(bench.now).retry.records);
+    assert!(finished > 1_000 && waiting < 64, "{finished} finished, {waiting} wait to be tried again");
+    let held = bench.engine.snapshot(bench.now).partitions.iter().map(|p| p.frontier_age_ms).max();
+    assert!(held < Some(60_000), "a frontier has not moved for {held:?} ms");
+}
