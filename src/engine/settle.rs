@@ -243,7 +243,11 @@ impl Engine {
 
     /// The worker could not take the batch: it goes again as it was, when the hold is over, and costs nobody.
     fn take_back(&mut self, now: Now, call: Call, records: Vec<Record>, out: &mut Effects) {
-        let Call { lane, suspicion, behind, .. } = call;
+        let Call { lane, mut suspicion, behind, .. } = call;
+        if suspicion == Suspicion::Apart && self.worker.is_broken() {
+            // One goes at a time now anyway, and the others have their turn to show that the worker is well.
+            suspicion = Suspicion::Split;
+        }
         let group = Group { lane, records, suspicion, behind, budgeted: false };
         self.retry(now, group, Wait::none("unavailable"), out);
     }
