@@ -73,14 +73,12 @@ fn what_the_worker_says_of_a_record_or_shows_by_answering_others_needs_no_last_t
     for (status, others_answered) in [(Some(500), false), (None, true)] {
         let mut bench = Bench::new(singles());
         bench.poll(0..2);
-        let mut next = 2;
-        for _ in 0..3 {
+        for next in 2..5 {
             while !is_out(&bench, 0) {
                 let at = bench.engine.next_wake(bench.now).unwrap();
                 bench.pass((at.since(bench.now.mono).as_millis() as u64).max(1));
             }
             bench.poll(next..next + 1);
-            next += 1;
             if others_answered {
                 bench.pass(15_000);
                 let latest = (0..bench.out.len()).max_by_key(|place| bench.out[*place].id).unwrap();
