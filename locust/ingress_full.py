@@ -4,6 +4,8 @@ Each calls again as soon as it is answered, or when `retry-after` says so. Most 
 that is theirs serves them; some have half a second, which is too little.
 """
 
+import time
+
 import gevent
 
 from shared.calling import Caller
@@ -19,6 +21,7 @@ CALLERS = PATIENT + HASTY
 PATIENCE_MS = 8000
 ALLOWED = (200, 429, 503, 504)
 DRAIN_AT = 0.85  # of the time
+TURNED_AWAY_S = 0.8  # after that, because it is not ready; INGRESS_DRAIN_GRACE, in which connections are taken, is a second
 DRAINS = True  # so there is no lag to wait for at the end
 
 
@@ -45,6 +48,7 @@ class Overload(Stages):
 
 def during(run):
     gevent.sleep(DRAIN_AT * run.options.seconds)
+    run.environment.calling.leaves_at = time.monotonic() + TURNED_AWAY_S
     gevent.get_hub().threadpool.apply(call, (f"{run.options.sidecar}/drain?wait=4s", "POST"))
 
 

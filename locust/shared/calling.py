@@ -34,6 +34,7 @@ class Calling:
     asked: list[Asked] = field(default_factory=list)
     mixed_up: int = 0  # answers that belong to another request
     untold: int = 0  # 429 without a word on when to come again
+    leaves_at: float = float("inf")  # by the monotonic clock: from then on who balances load sends nobody here any more
     reasons: Counter = field(default_factory=Counter)  # of those without an answer
 
     def add(self, ms: float, status: int) -> None:
@@ -74,6 +75,8 @@ class Caller(FastHttpUser):
     @task(99)
     def predict(self) -> None:
         number, calling = next(_numbers), self.environment.calling
+        if time.monotonic() >= calling.leaves_at:
+            raise StopUser
         headers = {"content-type": "application/json"}
         if self.timeout_ms is not None:
             headers["x-request-timeout-ms"] = str(self.timeout_ms)
