@@ -158,13 +158,14 @@ impl Default for WorkerCase {
     }
 }
 
-/// From `at` on the worker is so many times as slow, or has so many servers.
+/// From `at` on the worker is so many times as slow, has so many servers, or another fixed cost for a batch.
 #[derive(Debug, Clone, Copy, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Step {
     pub at: f64,
     pub slow: Option<f64>,
     pub servers: Option<u32>,
+    pub alpha: Option<f64>,
 }
 
 /// What goes wrong, and when.

@@ -217,7 +217,9 @@ impl Seen {
         let middling = f64::from(1 + most) / 2.0;
         let bytes = case.mean_bytes() * middling;
         let curve = case.worker.alpha + case.worker.beta * middling + case.worker.gamma * bytes / 1024.0;
-        let truth_ms = 1e3 * curve * worker::slowness(&case.worker, case.seconds, now.0 as f64 * 1e-9);
+        let at = now.0 as f64 * 1e-9;
+        let truth_ms =
+            1e3 * (curve + worker::more_s(&case.worker, at)) * worker::slowness(&case.worker, case.seconds, at);
         let foretold_ms = 0.5 * (route.batch_of_one_ms + route.batch_of_most_ms);
         self.model.batches += 1;
         let is_right = (foretold_ms / truth_ms).ln().abs() < 0.15;

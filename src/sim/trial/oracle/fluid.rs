@@ -36,7 +36,8 @@ pub fn fluid(case: &Case, arrivals: &[Arrival], mut serve: impl FnMut(f64, f64))
             continue;
         }
         let slowness = worker::slowness(&case.worker, case.seconds, from_s);
-        let before_s = (from_s - batch_s * slowness).max(0.0);
+        let batch_s = (batch_s + worker::more_s(&case.worker, from_s)) * slowness;
+        let before_s = (from_s - batch_s).max(0.0);
         let room = SLOT_S * possible_at(case, from_s).max(possible_at(case, before_s));
         let mut left = room;
         while left > 0.0 {

@@ -74,7 +74,7 @@ prop_compose! {
         case.worker.servers = servers;
         (case.worker.alpha, case.worker.beta) = (alpha, beta);
         case.tune.batch_size = Some([1, batch_max]);
-        let step = |(at_ms, slow)| Step { at: f64::from(at_ms) * 1e-3, slow: Some(slow), servers: None };
+        let step = |(at_ms, slow)| Step { at: f64::from(at_ms) * 1e-3, slow: Some(slow), servers: None, alpha: None };
         case.worker.steps = slower.map(step).into_iter().collect();
         let mut records: Vec<(u64, u64)> = records.into_iter().map(|(at, which)| (at, lives[which])).collect();
         records.sort_unstable();
