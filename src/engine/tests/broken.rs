@@ -114,3 +114,23 @@ fn bad_records_among_good_ones_do_not_make_it_broken() {
     }
     assert!(held_causes(&bench).is_empty());
 }
+
+#[test]
+fn calls_cut_off_at_a_deadline_say_that_it_is_broken_only_when_nothing_succeeds_for_half_a_minute() {
+    let mut bench = Bench::new(EngineSettings { batch_records_max: 4, concurrency: 1, ..settings() });
+    let began = bench.now.mono;
+    for call in 0.. {
+        let deadline = bench.now.wall.0 + 500;
+        bench.poll_records((4 * call..4 * call + 4).map(|offset| with_deadline(offset, deadline)).collect());
+        bench.wake_until_dispatch();
+        bench.pass(bench.out[0].timeout.as_millis() as u64);
+        bench.answer(Answer::Failed);
+        if !held_causes(&bench).is_empty() {
+            break;
+        }
+        assert!(bench.now.mono < began + Duration::from_secs(60), "one that never answers is found out");
+    }
+    assert!(bench.now.mono >= began + Duration::from_secs(30), "{:?}", bench.now.mono.since(began));
+    assert_eq!(held_causes(&bench), ["broken"]);
+    assert!(bench.letters.is_empty());
+}
