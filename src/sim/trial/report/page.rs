@@ -128,7 +128,7 @@ fn shortfalls(out: &mut String, chapters: &[Chapter]) -> fmt::Result {
             escape(&case.name),
             escape(&wanted),
             escape(keeps),
-            Form::Times.write(found).replace("0.00", "0"),
+            if found.is_finite() { format!("{found:.3}") } else { "never".to_owned() },
             escape(why),
         )?;
     }
