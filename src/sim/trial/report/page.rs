@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 
 use super::{
     Chapter, Tally,
-    columns::{COLUMNS, Column, Form},
+    columns::{COLUMNS, Column},
     figure,
     plot::escape,
     style,
