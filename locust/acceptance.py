@@ -1,28 +1,32 @@
 """The acceptance: 200 callers twice and then 400, then a burst of 10,000 records, and ten that are too late.
 
-`--seconds` is the length of each of the three loads; 180 is the one that counts.
+`--seconds` is the length of each of the three loads; 180 is the one that counts. A minute of the first load goes before them:
+the worker has just become ten times slower, and finding out takes the sidecar half of that minute. How long callers
+waited meanwhile is told and judged by nobody.
 """
 
 import gevent
-from locust import LoadTestShape, constant_throughput, task
+from locust import LoadTestShape, task
 
+from shared.arriving import AtRandom
 from shared.calling import Caller
 from shared.scenario import Band, judged
 
 WHY = """What a team wants to see before it believes it: no failure at 200 and 400 callers, figures that a second run
 repeats, a queue that keeps its bound through a burst, and nothing delivered that was too late."""
 
-# 20 + 1 x b ms: 200 calls a second fit, and most of a call's time is the worker's and not this machine's.
+# Eight hundred calls a second would fit, and most of a call's time is the worker's and not this machine's.
 WORKER = {"alpha_ms": 80, "beta_ms": 1, "cv": 0.1}
 CALLS_PER_CALLER = 0.5  # a second
 PAUSE_S, BURST, LATE = 5, 10_000, 10
+WARM_S = 60
 # (callers, callers that join a second)
 LOADS = [(200, 10), (200, 100), (400, 100)]
 JOINED_S = 25  # 200 callers at 10 a second, a call of each, and what waited then
 
 
-class Callers(Caller):
-    wait_time = constant_throughput(CALLS_PER_CALLER)
+class Callers(AtRandom, Caller):
+    rate = CALLS_PER_CALLER
 
     @task(1)
     def look(self):
@@ -31,25 +35,31 @@ class Callers(Caller):
         self.client.get(url, name="/readyz", headers={"connection": "close"})
 
 
+def begins(load: int, seconds: float) -> float:
+    return WARM_S + PAUSE_S + load * (seconds + PAUSE_S)
+
+
 def span(load: int, seconds: float) -> tuple[float, float]:
     """When a load is on with all its callers."""
-    begin = load * (seconds + PAUSE_S)
+    begin = begins(load, seconds)
     return begin + JOINED_S, begin + seconds
 
 
 class Loads(LoadTestShape):
     def tick(self):
-        seconds = self.runner.environment.parsed_options.seconds
-        load, at = divmod(self.get_run_time(), seconds + PAUSE_S)
-        if load < len(LOADS):
-            return LOADS[int(load)] if at < seconds else (0, 1000)
+        seconds, at = self.runner.environment.parsed_options.seconds, self.get_run_time()
+        spans = [(0, WARM_S, LOADS[0])]
+        spans += [(begins(load, seconds), begins(load, seconds) + seconds, LOADS[load]) for load in range(len(LOADS))]
+        for begin, end, load in spans:
+            if at < end:
+                return load if at >= begin else (0, 1000)
         return None if self.runner.environment.run.bursts_over else (0, 1000)
 
 
 def during(run):
     """After the loads: the burst, and the late ones behind it."""
     run.bursts_over = False
-    gevent.sleep(len(LOADS) * (run.options.seconds + PAUSE_S))
+    gevent.sleep(begins(len(LOADS), run.options.seconds))
     run.lags = [run.watching.looks[-1].lag]
     for number in range(BURST):
         run.producing.send(kind="burst", n=number)
@@ -80,6 +90,7 @@ def bands(run):
         Band("requests without a 200", len(calling.asked) - calling.statuses()[200], 0, 0),
         Band("answers of somebody else's", calling.mixed_up, 0, 0),
     ]
+    found.append(Band("the minute before: p95 ms", calling.p95_ms(0, WARM_S), low=0))
     for (callers, joining), at_p95, at_rate in zip(LOADS, p95, rate):
         name = f"{callers} callers at {joining}/s"
         found.append(Band(f"{name}: p95 ms", at_p95, high=1000))

@@ -38,6 +38,8 @@ class Composed:
 
     def start(self) -> None:
         self.do("--profile", "load", "build", "locust")
+        for hello in self.do("ps", "-q", "hello").split():  # its records are none of a scenario's
+            subprocess.run(["docker", "wait", hello], check=True, capture_output=True)
 
     def sidecar(self, adaptive: str) -> dict[str, str]:
         """A fresh sidecar on the same topic and group; everything a Locust has to know is in the compose file."""

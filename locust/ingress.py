@@ -1,7 +1,6 @@
 """Two hundred callers over HTTP beside a stream of records from Kafka, together within what the worker can take."""
 
-from locust import constant_throughput
-
+from shared.arriving import AtRandom
 from shared.calling import Caller
 from shared.producing import KafkaUser
 from shared.scenario import CAPACITY, RECORDS_PER_USER, Band, Stages, judged
@@ -13,9 +12,9 @@ CALLERS = 200
 CALLS_PER_CALLER = 0.4  # a second
 
 
-class Callers(Caller):
+class Callers(AtRandom, Caller):
     fixed_count = CALLERS
-    wait_time = constant_throughput(CALLS_PER_CALLER)
+    rate = CALLS_PER_CALLER
 
 
 class Records(KafkaUser):
@@ -25,7 +24,6 @@ class Records(KafkaUser):
 class Steady(Stages):
     stages = [(1.0, 0.25)]
     beside = CALLERS
-    joining = CALLERS * CALLS_PER_CALLER  # one period for all: who joins together calls together for ever
 
 
 def bands(run):

@@ -428,6 +428,32 @@ fn many_at_once_all_get_an_answer() {
 }
 
 #[test]
+fn visitors_that_say_nothing_make_room_within_a_quarter_of_a_minute_and_one_that_waits_for_a_drain_stays() {
+    let stage = Stage::running();
+    stage.engine().poll((0..4).map(|offset| record(0, offset)));
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| stage.post("/drain?wait=1m", ""));
+        while stage.readiness.wished() != Wish::Drain {
+            std::thread::yield_now();
+        }
+        let addr = stage.admin.addr();
+        let silent: Vec<_> = (0..80).map(|_| TcpStream::connect(addr).unwrap()).collect();
+        let came = std::time::Instant::now();
+        assert_eq!(stage.get("/livez").status, 200);
+        assert!(came.elapsed() > Duration::from_secs(10), "there was room: nothing is shown");
+        assert!(came.elapsed() < Duration::from_secs(25), "after {:?}", came.elapsed());
+        assert!(!waiting.is_finished());
+        let mut engine = stage.engine();
+        engine.answer_all(Duration::from_millis(1));
+        engine.answer_commit(CommitOutcome::Applied);
+        engine.step(Event::Left);
+        drop(engine);
+        assert_eq!(waiting.join().unwrap().status, 200);
+        drop(silent);
+    });
+}
+
+#[test]
 fn it_ends_when_it_is_told_to_and_frees_its_address() {
     let stage = Stage::running();
     let addr = stage.admin.addr();

@@ -7,6 +7,7 @@ For watching what a sidecar makes of it. No record is lost by any of this.
 
 import json
 import random
+import signal
 import sys
 import time
 import urllib.request
@@ -31,6 +32,7 @@ def tell(url: str, settings: dict) -> None:
 
 def main() -> None:
     url = sys.argv[1]
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # by way of the last line
     try:
         while True:
             time.sleep(random.uniform(*WELL_S))

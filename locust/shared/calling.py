@@ -1,6 +1,7 @@
 """Locust users that ask over HTTP, through the sidecar's ingress, and what they were answered.
 
-Each asks with a number of its own and looks for it in the answer: an answer of somebody else's is a failure.
+Each asks with a number of its own and looks for it in the answer: an answer of somebody else's is a failure. Who is
+turned away comes again when it was told to.
 """
 
 import itertools
@@ -9,6 +10,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 
+import gevent
 from locust import FastHttpUser, events, task
 from locust.exception import StopUser
 
@@ -31,6 +33,8 @@ class Calling:
     began: float = field(default_factory=time.monotonic)
     asked: list[Asked] = field(default_factory=list)
     mixed_up: int = 0  # answers that belong to another request
+    untold: int = 0  # 429 without a word on when to come again
+    leaves_at: float = float("inf")  # by the monotonic clock: from then on who balances load sends nobody here any more
     reasons: Counter = field(default_factory=Counter)  # of those without an answer
 
     def add(self, ms: float, status: int) -> None:
@@ -71,6 +75,8 @@ class Caller(FastHttpUser):
     @task(99)
     def predict(self) -> None:
         number, calling = next(_numbers), self.environment.calling
+        if time.monotonic() >= calling.leaves_at:
+            raise StopUser
         headers = {"content-type": "application/json"}
         if self.timeout_ms is not None:
             headers["x-request-timeout-ms"] = str(self.timeout_ms)
@@ -86,6 +92,9 @@ class Caller(FastHttpUser):
                 answer.success()
             elif status == 0:
                 calling.reasons[str(answer.error)] += 1
-            closes = (answer.headers or {}).get("connection") == "close"
-        if closes:
+            told = answer.headers or {}
+            calling.untold += status == 429 and "retry-after" not in told
+        if told.get("connection") == "close":
             raise StopUser  # the sidecar is on its way out: a client would turn to another instance
+        if status == 429:
+            gevent.sleep(float(told.get("retry-after", 1)))

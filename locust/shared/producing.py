@@ -11,8 +11,9 @@ from collections import Counter
 
 import gevent
 from confluent_kafka import Producer
-from locust import User, constant_throughput, task
+from locust import User, task
 
+from .arriving import AtRandom
 from .pictures import picture
 
 POLL_EVERY_S = 0.005
@@ -73,11 +74,11 @@ class Producing:
         return not self.waiting
 
 
-class KafkaUser(User):
+class KafkaUser(AtRandom, User):
     """Ten records a second, whatever becomes of them. Subclasses say in `record` what is in one."""
 
     abstract = True
-    wait_time = constant_throughput(RECORDS_PER_USER)
+    rate = RECORDS_PER_USER
 
     @task
     def arrive(self) -> None:

@@ -34,7 +34,7 @@ impl<S: Sync> FromRequestParts<S> for Trusted {
 
 fn objection(parts: &Parts) -> Option<&'static str> {
     let peer = parts.extensions.get::<ConnectInfo<Peer>>();
-    if !peer.is_some_and(|peer| peer.0.0.ip().to_canonical().is_loopback()) {
+    if !peer.is_some_and(|peer| peer.0.addr.ip().to_canonical().is_loopback()) {
         return Some("only from this machine");
     }
     let authority = parts.uri.authority().map(ToString::to_string);
@@ -81,6 +81,8 @@ fn is_loopback(authority: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use axum::http::Request;
 
     use super::*;
@@ -90,7 +92,8 @@ mod tests {
         let asked_by = |peer: &str| {
             let request = Request::post("/drain").header(header::HOST, "localhost").body(()).unwrap();
             let mut parts = request.into_parts().0;
-            parts.extensions.insert(ConnectInfo(Peer(peer.parse().unwrap())));
+            let peer = Peer { addr: peer.parse().unwrap(), asked: Arc::default() };
+            parts.extensions.insert(ConnectInfo(peer));
             objection(&parts)
         };
         assert_eq!(asked_by("127.0.0.1:5"), None);

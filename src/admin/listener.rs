@@ -5,13 +5,18 @@ use std::{
     io,
     net::SocketAddr,
     pin::Pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     task::{Context, Poll, ready},
     time::Duration,
 };
 
 use axum::{
-    extract::connect_info::Connected,
+    extract::{ConnectInfo, Request, connect_info::Connected},
+    middleware::Next,
+    response::Response,
     serve::{IncomingStream, Listener},
 };
 use tokio::{
@@ -27,7 +32,7 @@ pub const CONNECTIONS_MAX: usize = 64;
 pub struct Bounded {
     listener: TcpListener,
     places: Arc<Semaphore>,
-    /// A connection on which nothing moves for this long is closed.
+    /// A connection on which nothing moves for this long, and nobody works on an answer, is closed.
     idle_max: Duration,
 }
 
@@ -46,7 +51,8 @@ impl Listener for Bounded {
         let place = Arc::clone(&self.places).acquire_owned().await.ok();
         let (stream, addr) = Listener::accept(&mut self.listener).await;
         let idle = Box::pin(tokio::time::sleep(self.idle_max));
-        (Visit { stream, idle, idle_max: self.idle_max, _place: place }, addr)
+        let asked = Arc::new(AtomicBool::new(false));
+        (Visit { stream, asked, idle, idle_max: self.idle_max, _place: place }, addr)
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -57,6 +63,8 @@ impl Listener for Bounded {
 /// One connection.
 pub struct Visit {
     stream: TcpStream,
+    /// A request has been read and its answer is being made: the visitor waits for us.
+    asked: Arc<AtomicBool>,
     idle: Pin<Box<Sleep>>,
     idle_max: Duration,
     _place: Option<OwnedSemaphorePermit>,
@@ -69,8 +77,13 @@ impl Visit {
             self.idle.as_mut().reset(Instant::now() + self.idle_max);
             return poll;
         }
-        ready!(self.idle.as_mut().poll(cx));
-        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+        loop {
+            ready!(self.idle.as_mut().poll(cx));
+            if !self.asked.load(Relaxed) {
+                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+            }
+            self.idle.as_mut().reset(Instant::now() + self.idle_max);
+        }
     }
 }
 
@@ -97,13 +110,24 @@ impl AsyncWrite for Visit {
 }
 
 /// Who asks.
-#[derive(Debug, Clone, Copy)]
-pub struct Peer(pub SocketAddr);
+#[derive(Debug, Clone)]
+pub struct Peer {
+    pub addr: SocketAddr,
+    pub(super) asked: Arc<AtomicBool>,
+}
 
 impl Connected<IncomingStream<'_, Bounded>> for Peer {
     fn connect_info(stream: IncomingStream<'_, Bounded>) -> Self {
-        Self(*stream.remote_addr())
+        Self { addr: *stream.remote_addr(), asked: Arc::clone(&stream.io().asked) }
     }
+}
+
+/// Around every route: while its answer is made the silence is ours, and is not held against the visitor.
+pub async fn asked(ConnectInfo(peer): ConnectInfo<Peer>, request: Request, next: Next) -> Response {
+    peer.asked.store(true, Relaxed);
+    let response = next.run(request).await;
+    peer.asked.store(false, Relaxed);
+    response
 }
 
 #[cfg(test)]
@@ -147,5 +171,23 @@ mod tests {
         let error = read.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
         assert!(start.elapsed() >= Duration::from_secs(15));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_waits_for_its_answer_is_not() {
+        let (mut listener, addr) = bounded(Duration::from_secs(15)).await;
+        let _client = TcpStream::connect(addr).await.unwrap();
+        let (mut visit, _) = listener.accept().await;
+        let (start, asked) = (Instant::now(), Arc::clone(&visit.asked));
+        asked.store(true, Relaxed);
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_secs(300)).await;
+            asked.store(false, Relaxed);
+        });
+        let mut bytes = [0; 8];
+        let mut buf = ReadBuf::new(&mut bytes);
+        let read = std::future::poll_fn(|cx| Pin::new(&mut visit).poll_read(cx, &mut buf)).await;
+        assert_eq!(read.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        assert!(start.elapsed() >= Duration::from_secs(300));
     }
 }

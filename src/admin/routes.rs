@@ -23,7 +23,7 @@ use crate::telemetry::settings::LogLevel;
 /// No body here is longer than a word.
 const BODY_MAX: usize = 256;
 /// The longest that `?wait=` waits.
-pub const WAIT_MAX: Duration = Duration::from_secs(300);
+const WAIT_MAX: Duration = Duration::from_secs(300);
 
 /// What may be shown beyond this machine.
 pub fn probes(context: Context) -> Router {

@@ -13,18 +13,16 @@ use tokio::{runtime::Handle, sync::watch};
 
 use super::{
     context::Context,
-    listener::{Bounded, Peer},
-    routes::{self, WAIT_MAX},
+    listener::{self, Bounded, Peer},
+    routes,
     settings::AdminSettings,
 };
 use crate::time::Instant;
 
 /// How often observations are sorted and the log's limit is settled.
 const UPKEEP: Duration = Duration::from_secs(1);
-/// Silence on a connection that may come from anywhere.
-const PROBE_IDLE_MAX: Duration = Duration::from_secs(15);
-/// Silence on a connection of this machine, where a drain may be waited for.
-const ADMIN_IDLE_MAX: Duration = WAIT_MAX.saturating_add(Duration::from_secs(30));
+/// Silence on a connection while no answer is being made.
+const IDLE_MAX: Duration = Duration::from_secs(15);
 /// How long answers that are under way may take when the thread ends.
 const LAST_ANSWERS: Duration = Duration::from_millis(500);
 
@@ -126,9 +124,9 @@ async fn run(
     let upkeep = tokio::spawn(upkeep(context.clone()));
     let readout = context.readout.clone();
     let mut servers = tokio::task::JoinSet::new();
-    servers.spawn(answer(Bounded::new(admin, ADMIN_IDLE_MAX), routes::admin(context.clone()), stopped.clone()));
+    servers.spawn(answer(Bounded::new(admin, IDLE_MAX), routes::admin(context.clone()), stopped.clone()));
     if let Some(probe) = probe {
-        servers.spawn(answer(Bounded::new(probe, PROBE_IDLE_MAX), routes::probes(context), stopped.clone()));
+        servers.spawn(answer(Bounded::new(probe, IDLE_MAX), routes::probes(context), stopped.clone()));
     }
     // Gone without having said so is stopped too.
     let _ = stopped.wait_for(|stop| *stop).await;
@@ -139,6 +137,7 @@ async fn run(
 }
 
 async fn answer(listener: Bounded, router: Router, mut stopped: watch::Receiver<bool>) {
+    let router = router.layer(axum::middleware::from_fn(listener::asked));
     let service = router.into_make_service_with_connect_info::<Peer>();
     let stop = async move {
         let _ = stopped.wait_for(|stop| *stop).await;
