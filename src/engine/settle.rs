@@ -16,7 +16,7 @@ use crate::{
         retry::{Group, Suspicion, backoff, cap_by_deadline},
         sentinel::Invariant,
         steer,
-        worker_health::{Setback, Trouble},
+        worker_health::{Failure, Setback, Trouble},
     },
     record::Record,
     time::{Instant, Now},
@@ -42,8 +42,8 @@ impl Wait {
 #[derive(Clone, Copy)]
 struct Sent {
     at: Instant,
-    /// None of it had failed before.
-    fresh: bool,
+    /// If it failed, how.
+    failure: Failure,
 }
 
 /// What became of one call, apart from its records.
@@ -94,6 +94,7 @@ impl Engine {
         if answer == Answer::Failed && status.is_none() {
             self.retries.none_apart_before(now.mono + DYING);
         }
+        let cut_off = flight.by_deadline && now.mono.since(flight.since) >= flight.timeout;
         let Flight { since, suspicion, budgeted, behind, records: sent, .. } = flight;
         if budgeted && answer == Answer::Done {
             self.retry_budget.on_success();
@@ -101,7 +102,8 @@ impl Engine {
         // What fails while the worker is known to be broken says nothing of the records.
         let charged = answer != Answer::Failed || !self.worker.is_broken();
         let fresh = suspicion == Suspicion::None && batch.records.iter().all(|record| record.notes.attempts == 0);
-        self.note_health(now, &answer, Sent { at: since, fresh }, detail.as_deref(), out);
+        let sent_how = Sent { at: since, failure: Failure { fresh, cut_off } };
+        self.note_health(now, &answer, sent_how, detail.as_deref(), out);
         let mut records = batch.records;
         let bytes = records.iter().map(Record::charge).sum();
         self.land(&mut records, &answer, out);
@@ -120,7 +122,7 @@ impl Engine {
 
     fn note_health(&mut self, now: Now, answer: &Answer, sent: Sent, detail: Option<&str>, out: &mut Effects) {
         let (trouble, retry_after) = match answer {
-            Answer::Failed if self.worker.on_failed(now.mono, sent.fresh) => (Trouble::Broken, None),
+            Answer::Failed if self.worker.on_failed(now.mono, sent.failure) => (Trouble::Broken, None),
             Answer::Busy { retry_after } => (Trouble::Busy, *retry_after),
             Answer::Away => (Trouble::Away, None),
             Answer::Misconfigured => (Trouble::Misconfigured, None),

@@ -78,10 +78,22 @@ struct Row {
     failed: u32,
     /// Of these, of batches that had not failed before: one bad record, tried over and over, is not a broken worker.
     fresh: u32,
+    /// Of these, cut off because every record had expired: under overload that ends the calls of a worker that is well.
+    cut_off: u32,
     since: Option<Instant>,
 }
 
-/// So many failures in a row, or fewer over a longer time: a worker that hangs takes `INFERENCE_TIMEOUT` for each.
+/// How a call failed.
+#[derive(Debug, Clone, Copy)]
+pub struct Failure {
+    /// None of the batch had failed before.
+    pub fresh: bool,
+    /// By a deadline of its records, and not by the worker or by `INFERENCE_TIMEOUT`.
+    pub cut_off: bool,
+}
+
+/// So many failures in a row, or fewer over a longer time: a worker that hangs takes `INFERENCE_TIMEOUT` for each. Those
+/// that were cut off count over the longer time only.
 const ROW: u32 = 10;
 const SLOW_ROW: u32 = 4;
 const SLOW_ROW_AFTER: Duration = Duration::from_secs(30);
@@ -99,15 +111,16 @@ const SPENT_MAX: u32 = 512;
 const OUTAGE: Duration = Duration::from_secs(1);
 
 impl Row {
-    fn add(&mut self, now: Instant, fresh: bool) {
+    fn add(&mut self, now: Instant, failure: Failure) {
         self.failed = self.failed.saturating_add(1);
-        self.fresh = self.fresh.saturating_add(u32::from(fresh));
+        self.fresh = self.fresh.saturating_add(u32::from(failure.fresh));
+        self.cut_off = self.cut_off.saturating_add(u32::from(failure.cut_off));
         self.since.get_or_insert(now);
     }
 
     fn is_all(&self, now: Instant) -> bool {
         let slow = self.failed >= SLOW_ROW && self.since.is_some_and(|since| now >= since + SLOW_ROW_AFTER);
-        self.fresh >= FRESH_ROW && (self.failed >= ROW || slow)
+        self.fresh >= FRESH_ROW && (self.failed - self.cut_off >= ROW || slow)
     }
 }
 
@@ -157,8 +170,8 @@ impl WorkerHealth {
     }
 
     /// A call failed. True when that is one too many, or the worker is known to be broken.
-    pub fn on_failed(&mut self, now: Instant, fresh: bool) -> bool {
-        self.row.add(now, fresh);
+    pub fn on_failed(&mut self, now: Instant, failure: Failure) -> bool {
+        self.row.add(now, failure);
         self.is_broken() || self.row.is_all(now)
     }
 
