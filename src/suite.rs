@@ -14,7 +14,7 @@ use crate::{
     say::{complain, print},
     sim::trial::{
         file,
-        report::{self, Chapter},
+        report::{self, Chapter, Tally},
         suite::{Each, Effort, outcome},
         table,
     },
@@ -26,16 +26,19 @@ pub struct Wanted {
     pub folder: PathBuf,
     /// Only scenarios and cases whose name has this in it.
     pub only: Option<String>,
+    pub first_seed: u64,
     pub seeds: u64,
     /// Seeds of each rival; zero for the product alone.
     pub rival_seeds: u64,
     pub html: Option<PathBuf>,
+    /// Where the pictures that have a name are written to.
+    pub pictures: Option<PathBuf>,
 }
 
 /// Seeds over which the best static setting is looked for.
 const SEARCH_SEEDS: u64 = 2;
 
-/// Runs it all. Fails when a band is missed.
+/// Runs it all. Fails when a band is missed that was not known to be.
 pub fn run(wanted: &Wanted) -> ExitCode {
     match try_run(wanted) {
         Ok(true) => ExitCode::SUCCESS,
@@ -49,9 +52,11 @@ pub fn run(wanted: &Wanted) -> ExitCode {
 
 fn try_run(wanted: &Wanted) -> Result<bool, String> {
     let effort = Effort {
+        first_seed: wanted.first_seed,
         seeds: wanted.seeds.max(1),
         rival_seeds: wanted.rival_seeds,
         search_seeds: wanted.rival_seeds.min(SEARCH_SEEDS),
+        pictures: wanted.html.is_some() || wanted.pictures.is_some(),
     };
     let pool = Threads(thread::available_parallelism().map_or(1, usize::from));
     let mut chapters = Vec::new();
@@ -69,12 +74,28 @@ fn try_run(wanted: &Wanted) -> Result<bool, String> {
         return Err(format!("{}: no case fits", wanted.folder.display()));
     }
     if let Some(path) = &wanted.html {
-        write(path, &report::page(&chapters, &effort))?;
+        write(path, &report::page(&chapters, &effort, &wanted.command()))?;
     }
-    let short = chapters.iter().flat_map(Chapter::verdicts).filter(|verdict| !verdict.holds).count();
-    let all = chapters.iter().flat_map(Chapter::verdicts).count();
-    print(&format!("{} of {all} bands hold, {} seeds\n", all - short, effort.seeds));
-    Ok(short == 0)
+    if let Some(folder) = &wanted.pictures {
+        std::fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+        for (name, picture) in chapters.iter().flat_map(Chapter::pictures) {
+            write(&folder.join(format!("{name}.svg")), &picture.alone())?;
+        }
+    }
+    let tally = Tally::of(chapters.iter().flat_map(Chapter::verdicts));
+    let Tally { holds, short, broken } = tally;
+    let all = tally.all();
+    print(&format!("{holds} of {all} bands hold, {short} known shortfalls, {broken} broken; {} seeds\n", effort.seeds));
+    Ok(broken == 0)
+}
+
+impl Wanted {
+    /// The command this is.
+    fn command(&self) -> String {
+        let only = self.only.as_ref().map_or_else(String::new, |only| format!(" --only '{only}'"));
+        let (first, seeds, rivals) = (self.first_seed, self.seeds, self.rival_seeds);
+        format!("sluicegate simulate --suite{only} --seed {first} --seeds {seeds} --rival-seeds {rivals}")
+    }
 }
 
 fn keep(scenario: &mut file::Scenario, only: Option<&str>) {

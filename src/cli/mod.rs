@@ -101,9 +101,11 @@ pub fn parse(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Res
         "simulate" if matches.contains_id("suite") => Command::Suite(Wanted {
             folder: matches.remove_one("suite").unwrap_or_default(),
             only: matches.remove_one("only"),
+            first_seed: matches.remove_one("seed").unwrap_or(1),
             seeds: matches.remove_one("seeds").unwrap_or(1),
             rival_seeds: matches.remove_one("rival-seeds").unwrap_or_default(),
             html: matches.remove_one("html"),
+            pictures: matches.remove_one("pictures"),
         }),
         "simulate" => Command::Simulate {
             seed: matches.remove_one("seed").unwrap_or(1),

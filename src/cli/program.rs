@@ -160,12 +160,13 @@ fn simulate() -> clap::Command {
 }
 
 /// The trials of control, which are another thing than the invariants.
-fn suite() -> [Arg; 4] {
+fn suite() -> [Arg; 5] {
     let path = || value_parser!(PathBuf);
     let folder = Arg::new("suite").long("suite").value_name("FOLDER").value_parser(path()).num_args(0..=1);
     let only = Arg::new("only").long("only").value_name("TEXT").requires("suite");
     let rivals = Arg::new("rival-seeds").long("rival-seeds").value_name("COUNT").value_parser(value_parser!(u64));
     let html = Arg::new("html").long("html").value_name("FILE").value_parser(path()).requires("suite");
+    let pictures = Arg::new("pictures").long("pictures").value_name("FOLDER").value_parser(path()).requires("suite");
     [
         folder
             .default_missing_value("tests/trials")
@@ -174,5 +175,6 @@ fn suite() -> [Arg; 4] {
         only.help("trials with this in their names"),
         rivals.default_value("0").requires("suite").help("seeds of each law and setting to compare with"),
         html.help("write a page with pictures"),
+        pictures.help("write those pictures that the documentation shows"),
     ]
 }

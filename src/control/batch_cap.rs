@@ -4,8 +4,9 @@
 //! smallest size that reaches 99 % of the rate of the largest affordable one is what the cap aims at; past it,
 //! records only wait longer for each other. *Affordable*: the pessimistic time of such a batch stays below a quarter
 //! of `INFERENCE_TIMEOUT` and half of the time that records usually have when they arrive; where a batch is filled with
-//! records that have the time for it, the expected time stays below three quarters of that. A full batch that times out
-//! halves the cap at once, and the size is not tried again for ten minutes.
+//! records that have the time for it, the expected time stays below three quarters of that. Full batches that time out
+//! twice, with none like them answered, halve the cap, and the size is not tried again for ten minutes. One that is lost
+//! among others that are answered says nothing of size, and when a single record times out no size was to blame.
 
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use crate::{
     control::{
         estimator::Estimators,
         knobs::Reason,
+        proof::Proof,
         sample::{BatchSample, Outcome},
     },
     time::Instant,
@@ -22,6 +24,8 @@ use crate::{
 const ENOUGH: f64 = 0.99;
 /// A size that failed is left alone for this long.
 const AVOIDED_FOR: Duration = Duration::from_secs(600);
+/// Full batches in a row that time out until their size is blamed. Where several are out they come back together.
+const STRIKES: u32 = 2;
 /// The share of the time that records usually have when they arrive, which a batch may take: where it is the front of the
 /// queue, and where it is chosen.
 const SLACK: f64 = 0.5;
@@ -37,6 +41,12 @@ pub struct BatchCap {
     ceiling: Option<(u32, Instant)>,
     /// Settled batches since the cap moved.
     since_move: u32,
+    /// When it was last brought down. What was sent before has been answered for.
+    cut_at: Option<Instant>,
+    /// The last full batch that was answered.
+    proof: Proof,
+    /// Full batches that have timed out since.
+    strikes: u32,
 }
 
 /// Where the cap should be.
@@ -61,7 +71,7 @@ pub struct Within {
 
 impl Default for BatchCap {
     fn default() -> Self {
-        Self { ceiling: None, since_move: u32::MAX }
+        Self { ceiling: None, since_move: u32::MAX, cut_at: None, proof: Proof::default(), strikes: 0 }
     }
 }
 
@@ -75,12 +85,14 @@ impl BatchCap {
     pub fn observe(&mut self, sample: &BatchSample, cap: u32, within: &Within, known: &Estimators) -> Option<Wish> {
         self.since_move = self.since_move.saturating_add(1);
         let is_full = sample.records >= cap;
-        if sample.outcome == Outcome::TimedOut && is_full && cap > 1 {
-            self.ceiling = Some((cap - 1, sample.settled_at + AVOIDED_FOR));
-            return Some(self.wish(cap / 2, Reason::TooLarge));
+        match sample.outcome {
+            Outcome::TimedOut => return self.timed_out(sample, cap),
+            Outcome::Answered => {}
+            _ => return None,
         }
-        if sample.outcome != Outcome::Answered {
-            return None;
+        if is_full {
+            self.proof.show(sample.records, sample);
+            self.strikes = 0;
         }
         let aim = self.aim(sample.settled_at, within, known);
         let is_settled = self.since_move > sample.in_flight;
@@ -92,6 +104,23 @@ impl BatchCap {
             return Some(self.wish(aim.max(cap / 2), Reason::Rate));
         }
         None
+    }
+
+    fn timed_out(&mut self, sample: &BatchSample, cap: u32) -> Option<Wish> {
+        if sample.records == 1 {
+            (self.ceiling, self.strikes) = (None, 0);
+        }
+        let is_news = self.cut_at.is_none_or(|at| sample.sent_at >= at);
+        if cap <= 1 || sample.records != cap || !is_news || self.proof.clears(sample.records, sample) {
+            return None;
+        }
+        self.strikes += 1;
+        if self.strikes < STRIKES {
+            return None;
+        }
+        self.ceiling = Some((cap - 1, sample.settled_at + AVOIDED_FOR));
+        (self.strikes, self.cut_at) = (0, Some(sample.settled_at));
+        Some(self.wish(cap / 2, Reason::TooLarge))
     }
 
     fn wish(&mut self, records: u32, reason: Reason) -> Wish {

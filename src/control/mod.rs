@@ -3,7 +3,7 @@
 //! Plain structs that are told what happened and say what they would do: no clock, no random number, no lock, no I/O,
 //! no allocation in steady state. [`sample`] is what they are told, [`estimator`] what is made of it, [`limit`] how many
 //! batches may be in flight, [`batch_cap`] how large one may get, [`batch_policy`] what goes into the next, [`linger`]
-//! how long it may wait, [`watermarks`] when to stop and to go on reading, [`shed`] what is given up, [`route`] from
+//! how long it may wait, [`proof`] what a timeout means, [`watermarks`] when to stop and to go on reading, [`shed`] what is given up, [`route`] from
 //! which end the queue is taken. [`dials`] keeps every decision within its bounds and on record, and [`learned`] is what
 //! outlives a restart. [`Control`] holds them together. docs/CONTROL.md has the formulas and the figures.
 
@@ -16,6 +16,7 @@ pub mod learned;
 pub mod limit;
 pub mod linger;
 pub mod maths;
+pub mod proof;
 pub mod route;
 pub mod sample;
 pub mod settings;

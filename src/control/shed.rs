@@ -14,6 +14,17 @@ const SMOOTHING: f64 = 0.001;
 const CHECK_EVERY: u32 = 100;
 const BATCHES_BETWEEN: u32 = 50;
 
+/// Where a record that is sent to see could go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Room {
+    None,
+    /// Into a batch with others.
+    Beside,
+    /// The worker has nothing to do and nothing else can go: alone. An estimate that calls everything hopeless would
+    /// otherwise never hear that it is wrong.
+    Idle,
+}
+
 /// What becomes of a hopeless record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
@@ -52,17 +63,22 @@ impl Shed {
         self.mode == TtlMode::Predictive
     }
 
-    /// Decides about a hopeless record. `may_check` is whether the batch being filled has room for it.
-    pub fn judge(&mut self, may_check: bool) -> Fate {
-        if may_check && self.unchecked >= CHECK_EVERY && self.batches >= BATCHES_BETWEEN {
+    /// Decides about a hopeless record.
+    pub fn judge(&mut self, room: Room) -> Fate {
+        let may_check = match room {
+            Room::None => false,
+            Room::Beside => self.batches >= BATCHES_BETWEEN,
+            Room::Idle => true,
+        };
+        if may_check && self.unchecked >= CHECK_EVERY {
             (self.unchecked, self.batches) = (0, 0);
             return Fate::Check;
         }
+        self.unchecked = self.unchecked.saturating_add(1);
         if self.share >= SHARE_MAX {
             self.tally.capped += 1;
             return Fate::Keep;
         }
-        self.unchecked = self.unchecked.saturating_add(1);
         self.share += SMOOTHING * (1.0 - self.share);
         self.tally.given_up += 1;
         Fate::GiveUp
@@ -99,7 +115,7 @@ mod tests {
     #[test]
     fn no_more_than_its_share_is_given_up_however_hopeless_everything_looks() {
         let mut shed = Shed::new(TtlMode::Predictive);
-        let fates: Vec<Fate> = (0..10_000).map(|_| shed.judge(true)).collect();
+        let fates: Vec<Fate> = (0..10_000).map(|_| shed.judge(Room::Beside)).collect();
         let given_up = fates.iter().filter(|fate| **fate == Fate::GiveUp).count();
         assert!(given_up < 1000, "{given_up}");
         assert_eq!(shed.tally().capped + given_up as u64 + 1, 10_000, "one is sent to check");
@@ -111,10 +127,17 @@ mod tests {
         let mut checked = 0;
         for _ in 0..1000 {
             for _ in 0..20 {
-                checked += u32::from(shed.judge(true) == Fate::Check);
+                checked += u32::from(shed.judge(Room::Beside) == Fate::Check);
             }
             shed.sent(40);
         }
         assert!((10..=20).contains(&checked), "{checked}");
+    }
+
+    #[test]
+    fn an_idle_worker_is_asked_now_and_then_however_hopeless_everything_looks() {
+        let mut shed = Shed::new(TtlMode::Predictive);
+        let checks = (0..10_000).filter(|_| shed.judge(Room::Idle) == Fate::Check).count();
+        assert!((90..=110).contains(&checks), "{checks}");
     }
 }

@@ -18,6 +18,7 @@ use crate::{
         release::Drain,
         requests::Place,
         retry::{Group, Suspicion},
+        settings::Ordering,
     },
     record::Record,
     time::{Instant, Now, UnixMillis},
@@ -26,10 +27,18 @@ use crate::{
 impl Engine {
     pub(super) fn dispatch(&mut self, now: Now, out: &mut Effects) {
         while self.has_slot(now.mono) {
-            if self.worker.may_spend() && self.probe_with_one(now, out) {
+            if self.worker.may_spend(now.mono) && self.probe_with_one(now, out) {
                 continue;
             }
-            if let Some(group) = self.next_retry(now, out) {
+            if self.clears_for_one(now.mono) {
+                if !self.in_flight.is_empty() || !self.retries.is_apart_due(now.mono, &self.retry_budget) {
+                    return;
+                }
+                self.clearing = false;
+                if let Some(group) = self.next_retry(now, true, out) {
+                    self.send(now, group, true, out);
+                }
+            } else if let Some(group) = self.next_retry(now, false, out) {
                 self.send(now, group, true, out);
             } else if let Some((lane, contested)) = self.next_lane(now) {
                 self.send_fresh(now, lane, contested, out);
@@ -37,6 +46,14 @@ impl Engine {
                 return;
             }
         }
+    }
+
+    /// Whether nothing more is sent until what goes with nothing beside it has gone. Once that is so it stays so: calls that
+    /// fail meanwhile may put it off, and others would fail again and again.
+    fn clears_for_one(&mut self, now: Instant) -> bool {
+        let is_due = self.retries.is_apart_due(now, &self.retry_budget);
+        self.clearing = self.retries.next_apart().is_some() && (self.clearing || is_due);
+        self.clearing
     }
 
     /// A single fresh record, where there is one: what failed before may be to blame itself.
@@ -52,13 +69,15 @@ impl Engine {
         self.probing = false;
         let sent = self.in_flight.batches() > before;
         if sent {
-            self.worker.on_spent();
+            self.worker.on_spent(now.mono);
         }
         sent
     }
 
     fn has_slot(&self, now: Instant) -> bool {
-        self.sends() && self.in_flight.batches() < self.worker.concurrency(now, self.values.concurrency)
+        self.sends()
+            && !self.in_flight.is_taken_by_one()
+            && self.in_flight.batches() < self.worker.concurrency(now, self.values.concurrency)
     }
 
     /// On the way out only those who wait for an answer are still served: of Kafka's records none is left by then.
@@ -77,11 +96,18 @@ impl Engine {
         self.retries.records() < records_max && self.retries.bytes() < self.settings.queue_bytes_max
     }
 
-    fn next_retry(&mut self, now: Now, out: &mut Effects) -> Option<Group> {
+    fn next_retry(&mut self, now: Now, apart: bool, out: &mut Effects) -> Option<Group> {
         loop {
-            let records_max = self.values.batch_records as usize;
+            let probes = self.worker.is_broken();
+            let records_max = if probes { 1 } else { self.values.batch_records as usize };
             let budget = &mut self.retry_budget;
-            let mut group = self.retries.pop_due(now.mono, budget, records_max, self.batch_bytes_max)?;
+            let mut group = match apart {
+                true => self.retries.pop_apart(now.mono, budget)?,
+                false => self.retries.pop_due(now.mono, budget, records_max, self.batch_bytes_max)?,
+            };
+            if probes {
+                self.leave_one(now, &mut group);
+            }
             let mut kept = self.spare.pop().unwrap_or_default();
             for record in group.records.drain(..) {
                 self.on_leaving_retry(&record, out);
@@ -97,6 +123,24 @@ impl Engine {
             }
             self.send_behind_on(now, group.lane, std::mem::take(&mut group.behind), out);
         }
+    }
+
+    /// A broken worker is probed with one record at a time: a group fails for one that is bad, whoever else is in it. The
+    /// others go behind all that waits, or behind the one where order counts.
+    fn leave_one(&mut self, now: Now, group: &mut Group) {
+        if group.records.len() < 2 {
+            return;
+        }
+        let mut rest = group.records.split_off(1);
+        if self.settings.ordering == Ordering::None {
+            let (lane, behind) = (group.lane, std::mem::take(&mut group.behind));
+            let rest = Group { lane, records: rest, suspicion: Suspicion::None, behind, budgeted: false };
+            self.retries.push(now.mono, rest);
+        } else {
+            rest.append(&mut group.behind);
+            group.behind = rest;
+        }
+        group.suspicion = Suspicion::None;
     }
 
     fn on_leaving_retry(&mut self, record: &Record, out: &mut Effects) {
@@ -172,6 +216,7 @@ impl Engine {
             timeout,
             by_deadline,
             suspicion,
+            has_company: false,
             budgeted,
             behind,
         });
@@ -214,15 +259,23 @@ impl Engine {
         if self.worker.concurrency(now.mono, self.values.concurrency) <= self.in_flight.batches() {
             return hold.filter(|until| *until > now.mono);
         }
-        let retry = self.retries.next_due().map(|(due, budgeted)| {
+        if self.in_flight.is_taken_by_one() || (self.clearing && !self.in_flight.is_empty()) {
+            return None;
+        }
+        let may_go = |(due, budgeted): (Instant, bool)| {
             if budgeted && self.retry_budget.tokens() < 1.0 {
                 due.max(self.retry_budget.next_token(now.mono))
             } else {
                 due
             }
-        });
+        };
+        let apart = self.retries.next_apart().map(may_go);
+        if self.clearing {
+            return apart;
+        }
+        let retry = self.retries.next_due().map(may_go).into_iter().chain(apart);
         let lane = self.queue.lanes().filter_map(|(id, lane)| self.lane_wake(now, id, lane)).min();
-        retry.into_iter().chain(lane).min()
+        retry.chain(lane).min()
     }
 
     /// Lets go of a record without a disposition: its next owner will see it again.

@@ -8,7 +8,7 @@ use crate::{
     control::{
         batch_policy::{Bounds, Plan, Waiting},
         route::Order,
-        shed::{Fate, Shed},
+        shed::{Fate, Room, Shed},
     },
     engine::{
         Effects, Engine,
@@ -75,9 +75,14 @@ impl View {
             let pick = if waiting.left_s < 0.0 {
                 Pick::Expire
             } else if is_hopeless && shed.gives_up() {
-                // What is only sent to see may not be a batch of its own, nor make one too large.
-                let has_room = taken > 0 && taken < bounds.records_max && fits();
-                match shed.judge(has_room) {
+                // What is only sent to see may not make a batch too large, nor be one of its own unless the worker is idle.
+                let room = match taken {
+                    0 if bounds.worker_is_idle && plan.take == 0 => Room::Idle,
+                    0 => Room::None,
+                    _ if taken < bounds.records_max && fits() => Room::Beside,
+                    _ => Room::None,
+                };
+                match shed.judge(room) {
                     Fate::GiveUp => Pick::GiveUp,
                     Fate::Check => Pick::Check,
                     Fate::Keep => continue,
@@ -211,7 +216,7 @@ impl Engine {
 
     /// Whether a hopeless record at the front is given up. It cannot be left where it is, because others wait behind it.
     fn gives_up(&mut self) -> bool {
-        self.control.shed_mut().judge(true) == Fate::GiveUp
+        self.control.shed_mut().judge(Room::Beside) == Fate::GiveUp
     }
 
     /// How much of the front is to go. As much as may where nothing is tuned, and where no deadline asks for less.

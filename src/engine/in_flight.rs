@@ -21,6 +21,8 @@ pub struct Flight {
     pub timeout: Duration,
     pub by_deadline: bool,
     pub suspicion: Suspicion,
+    /// Another batch was out at some time while this one was.
+    pub has_company: bool,
     /// It took from the retry budget, and gives it back if the worker takes it.
     pub budgeted: bool,
     /// Ordered modes: records that may go only after these have settled.
@@ -35,6 +37,8 @@ pub struct InFlight {
     next_id: u64,
     /// Since the start.
     settled: u64,
+    /// The latest batch that the worker had a word for.
+    answered: Option<BatchId>,
 }
 
 impl InFlight {
@@ -43,8 +47,12 @@ impl InFlight {
         BatchId(self.next_id)
     }
 
-    pub fn insert(&mut self, flight: Flight) {
+    pub fn insert(&mut self, mut flight: Flight) {
         self.next_id = flight.id.0 + 1;
+        flight.has_company = !self.flights.is_empty();
+        if flight.has_company {
+            self.flights.iter_mut().for_each(|other| other.has_company = true);
+        }
         self.records += flight.records;
         self.flights.push(flight);
     }
@@ -55,6 +63,24 @@ impl InFlight {
         self.records -= flight.records;
         self.settled += 1;
         Some(flight)
+    }
+
+    /// The worker had a word for this one.
+    pub fn heard(&mut self, id: BatchId) {
+        self.answered = self.answered.max(Some(id));
+    }
+
+    /// Whether a batch that failed without a word has only itself to blame. Not when the worker may have died or hung of
+    /// what was out beside it: any other while its connection broke, and while it timed out any other unless one that was
+    /// sent later has been answered.
+    pub fn is_alone_to_blame(&self, now: Instant, flight: &Flight) -> bool {
+        let timed_out = now.since(flight.since) >= flight.timeout;
+        !flight.has_company || (timed_out && self.answered > Some(flight.id))
+    }
+
+    /// A batch is out that nothing may go beside.
+    pub fn is_taken_by_one(&self) -> bool {
+        self.flights.iter().any(|flight| flight.suspicion == Suspicion::Apart)
     }
 
     /// Batches that have come back since the start.

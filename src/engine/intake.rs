@@ -20,6 +20,9 @@ use crate::{
 /// The queue is swept for expired records at most this often.
 const SWEEP_EVERY: Duration = Duration::from_millis(50);
 
+/// Lists that filling and settling one batch take beside its own.
+const SPARE_MORE: usize = 4;
+
 impl Engine {
     pub(super) fn on_assigned(&mut self, assignments: &[Assignment], out: &mut Effects) {
         for assignment in assignments {
@@ -165,7 +168,8 @@ impl Engine {
 
     /// Keeps an emptied list for the next batch.
     pub(super) fn keep_spare(&mut self, list: Vec<Record>) {
-        if self.spare.len() < 2 * self.settings.most().0 as usize {
+        // In trouble more come back than go out: what is halved becomes two.
+        if self.spare.len() < 2 * self.values.concurrency as usize + SPARE_MORE {
             self.spare.push(list);
         }
     }

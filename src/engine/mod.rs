@@ -5,10 +5,10 @@
 //! replays.
 //!
 //! One room per job: `admission` judges at the door, `queue` holds, `dispatch` cuts batches, `settle` turns answers
-//! into dispositions, `retry` and `dead_letter` keep what did not go well, `ledger` and `commit` decide what is
-//! finished, `gate` and `credit` bound the intake, `release` gives partitions back. `requests` answers those who ask
-//! over HTTP, `share` divides queue and batches between them and Kafka. The promises I1-I10 are in
-//! docs/ARCHITECTURE.md.
+//! into dispositions and `failed` finds out who is to blame, `retry` and `dead_letter` keep what did not go well,
+//! `ledger` and `commit` decide what is finished, `gate` and `credit` bound the intake, `release` gives partitions back.
+//! `requests` answers those who ask over HTTP, `share` divides queue and batches between them and Kafka. The promises
+//! I1-I10 are in docs/ARCHITECTURE.md.
 
 pub mod admission;
 mod assignment;
@@ -20,6 +20,7 @@ mod dispatch;
 mod dispose;
 pub mod event;
 pub mod fact;
+mod failed;
 mod fill;
 mod gate;
 mod head_of_line;
@@ -123,12 +124,14 @@ pub struct Engine {
     batch_bytes_max: u64,
     /// The queue is not swept for expired records before this.
     next_sweep: Instant,
+    /// Nothing more is sent until a record that is to go with nothing beside it has gone.
+    clearing: bool,
     /// A single fresh record is being sent to a worker that is taken for broken, whatever else would hold it back.
     probing: bool,
     starving: Starving,
     sentinels: Sentinels,
     audit: Audit,
-    /// Emptied record lists, to be filled again. Bound: twice the concurrency limit.
+    /// Emptied record lists, to be filled again. Bound: twice the concurrency limit in force, and a few to fill batches with.
     spare: Vec<Vec<Record>>,
 }
 
@@ -174,6 +177,7 @@ impl Engine {
             revokes: Vec::new(),
             drain: None,
             next_sweep: Instant::ZERO,
+            clearing: false,
             probing: false,
             starving: Starving::default(),
             sentinels: Sentinels::default(),

@@ -115,7 +115,6 @@ impl Engine {
             worker: WorkerState {
                 health: self.worker.trouble().map_or("ready", |trouble| trouble.name()),
                 charges: !self.worker.is_broken(),
-                charges_from: self.worker.charges_from(),
                 for_ms: age_ms(Some(self.worker.since())),
                 detail: self.worker.detail().map(Into::into),
             },

@@ -20,6 +20,8 @@ pub enum Suspicion {
     Again,
     /// Failed again, or was refused: split until the guilty record is alone.
     Split,
+    /// Failed alone, perhaps of what was out beside it: has its last try with nothing beside it.
+    Apart,
 }
 
 /// Records of one topic that go together.
@@ -39,6 +41,11 @@ pub struct Group {
 pub struct RetryPool {
     /// By due time, then in order of arrival.
     waiting: BTreeMap<(Instant, u64), Group>,
+    /// Those that go with nothing beside them.
+    apart: BTreeMap<(Instant, u64), Group>,
+    /// None of them before this: others have as much time as the last of them took, and a worker that has just died of
+    /// something gets out of the way first.
+    apart_from: Instant,
     arrivals: u64,
     records: u32,
     bytes: u64,
@@ -51,7 +58,36 @@ impl RetryPool {
             self.bytes += record.charge();
         }
         self.arrivals += 1;
-        self.waiting.insert((due, self.arrivals), group);
+        let pool = if group.suspicion == Suspicion::Apart { &mut self.apart } else { &mut self.waiting };
+        pool.insert((due, self.arrivals), group);
+    }
+
+    /// Whether a group that goes with nothing beside it may go now.
+    pub fn is_apart_due(&self, now: Instant, budget: &RetryBudget) -> bool {
+        self.next_apart().is_some_and(|(due, budgeted)| due <= now && (!budgeted || budget.tokens() >= 1.0))
+    }
+
+    /// When the next group that goes with nothing beside it is due, and whether it takes from the budget.
+    pub fn next_apart(&self) -> Option<(Instant, bool)> {
+        self.apart.first_key_value().map(|(key, group)| (key.0.max(self.apart_from), group.budgeted))
+    }
+
+    /// The first of those.
+    pub fn pop_apart(&mut self, now: Instant, budget: &mut RetryBudget) -> Option<Group> {
+        if !self.is_apart_due(now, budget) {
+            return None;
+        }
+        let (_, group) = self.apart.pop_first()?;
+        if group.budgeted {
+            budget.take();
+        }
+        self.uncount(&group);
+        Some(group)
+    }
+
+    /// None that goes with nothing beside it before this.
+    pub fn none_apart_before(&mut self, at: Instant) {
+        self.apart_from = self.apart_from.max(at);
     }
 
     /// The first group that is due, if `budget` lets it go. Groups without suspicion that are due too and fit are
@@ -91,14 +127,18 @@ impl RetryPool {
 
     fn remove(&mut self, key: (Instant, u64)) -> Option<Group> {
         let group = self.waiting.remove(&key)?;
+        self.uncount(&group);
+        Some(group)
+    }
+
+    fn uncount(&mut self, group: &Group) {
         for record in group.records.iter().chain(&group.behind) {
             self.records -= 1;
             self.bytes -= record.charge();
         }
-        Some(group)
     }
 
-    /// When the next group is due, and whether it takes from the budget.
+    /// When the next group of the others is due, and whether it takes from the budget.
     pub fn next_due(&self) -> Option<(Instant, bool)> {
         self.waiting.first_key_value().map(|(key, group)| (key.0, group.budgeted))
     }
@@ -124,13 +164,16 @@ impl RetryPool {
 
     /// Whether any record here is wanted.
     pub fn any(&self, wanted: impl Fn(&Record) -> bool) -> bool {
-        self.waiting.values().any(|group| group.records.iter().chain(&group.behind).any(&wanted))
+        self.waiting
+            .values()
+            .chain(self.apart.values())
+            .any(|group| group.records.iter().chain(&group.behind).any(&wanted))
     }
 
     /// Takes out what is wanted.
     pub fn extract(&mut self, wanted: impl Fn(&Record) -> bool, mut with: impl FnMut(Record)) {
         let (records, bytes) = (&mut self.records, &mut self.bytes);
-        self.waiting.retain(|_, group| {
+        let mut keeps = |group: &mut Group| {
             for list in [&mut group.records, &mut group.behind] {
                 for record in list.extract_if(.., |record| wanted(record)) {
                     *records -= 1;
@@ -142,7 +185,9 @@ impl RetryPool {
                 std::mem::swap(&mut group.records, &mut group.behind);
             }
             !group.records.is_empty()
-        });
+        };
+        self.waiting.retain(|_, group| keeps(group));
+        self.apart.retain(|_, group| keeps(group));
     }
 }
 

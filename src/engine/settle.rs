@@ -1,7 +1,6 @@
 //! From an answer to a disposition for every record of the batch.
 //!
-//! A failed batch of several records charges nobody: it goes once more as it is, then it is halved until the guilty
-//! record is alone. Only a record that fails alone, or that the worker names, is charged an attempt.
+//! What the worker could not do, or would not take, is in `failed`.
 
 use std::time::Duration;
 
@@ -16,7 +15,6 @@ use crate::{
         requests::Place,
         retry::{Group, Suspicion, backoff, cap_by_deadline},
         sentinel::Invariant,
-        settings::Ordering,
         steer,
         worker_health::{Failure, Setback, Trouble},
     },
@@ -24,15 +22,18 @@ use crate::{
     time::{Instant, Now},
 };
 
+/// A worker that broke a call off may be dying, and takes with it what it is sent meanwhile.
+const DYING: Duration = Duration::from_secs(1);
+
 /// How long a group waits for its next try, and why it has to.
 #[derive(Clone, Copy)]
-struct Wait {
-    delay: Duration,
-    cause: &'static str,
+pub(super) struct Wait {
+    pub delay: Duration,
+    pub cause: &'static str,
 }
 
 impl Wait {
-    fn none(cause: &'static str) -> Self {
+    pub fn none(cause: &'static str) -> Self {
         Self { delay: Duration::ZERO, cause }
     }
 }
@@ -46,15 +47,17 @@ struct Sent {
 }
 
 /// What became of one call, apart from its records.
-struct Call {
-    lane: LaneId,
+pub(super) struct Call {
+    pub lane: LaneId,
     /// Records that were sent together, and their bytes.
-    sent: u32,
-    bytes: u64,
-    suspicion: Suspicion,
-    behind: Vec<Record>,
-    status: Option<u16>,
-    detail: Option<Box<str>>,
+    pub sent: u32,
+    pub bytes: u64,
+    pub suspicion: Suspicion,
+    /// What came of it cannot be the doing of another batch.
+    pub own_doing: bool,
+    pub behind: Vec<Record>,
+    pub status: Option<u16>,
+    pub detail: Option<Box<str>>,
 }
 
 impl Engine {
@@ -82,19 +85,29 @@ impl Engine {
             }
         }
         let cut_off = flight.by_deadline && now.mono.since(flight.since) >= flight.timeout;
+        let own_doing = status.is_some() || self.in_flight.is_alone_to_blame(now.mono, &flight);
+        if matches!(answer, Answer::Done | Answer::Each(_) | Answer::Refused | Answer::TooLarge) {
+            self.in_flight.heard(batch.id);
+        }
+        if flight.suspicion == Suspicion::Apart {
+            self.retries.none_apart_before(now.mono + now.mono.since(flight.since));
+        }
+        if answer == Answer::Failed && status.is_none() {
+            self.retries.none_apart_before(now.mono + DYING);
+        }
         let Flight { since, suspicion, budgeted, behind, records: sent, .. } = flight;
         if budgeted && answer == Answer::Done {
             self.retry_budget.on_success();
         }
         // What fails while the worker is known to be broken says nothing of the records.
-        let charged = answer != Answer::Failed || self.worker.take_charge(now.mono);
+        let charged = answer != Answer::Failed || !self.worker.is_broken();
         let fresh = suspicion == Suspicion::None && batch.records.iter().all(|record| record.notes.attempts == 0);
         let sent_how = Sent { at: since, failure: Failure { fresh, cut_off } };
         self.note_health(now, &answer, sent_how, detail.as_deref(), out);
         let mut records = batch.records;
         let bytes = records.iter().map(Record::charge).sum();
         self.land(&mut records, &answer, out);
-        let call = Call { lane, sent, bytes, suspicion, behind, status, detail };
+        let call = Call { lane, sent, bytes, suspicion, own_doing, behind, status, detail };
         match answer {
             Answer::Done => self.complete_all(now, call, records, out),
             Answer::Each(verdicts) => self.settle_each(now, call, records, verdicts, out),
@@ -232,7 +245,11 @@ impl Engine {
 
     /// The worker could not take the batch: it goes again as it was, when the hold is over, and costs nobody.
     fn take_back(&mut self, now: Now, call: Call, records: Vec<Record>, out: &mut Effects) {
-        let Call { lane, suspicion, behind, .. } = call;
+        let Call { lane, mut suspicion, behind, .. } = call;
+        if suspicion == Suspicion::Apart && self.worker.is_broken() {
+            // One goes at a time now anyway, and the others have their turn to show that the worker is well.
+            suspicion = Suspicion::Split;
+        }
         let group = Group { lane, records, suspicion, behind, budgeted: false };
         self.retry(now, group, Wait::none("unavailable"), out);
     }
@@ -247,79 +264,8 @@ impl Engine {
         self.retry(now, group, Wait::none("not_sent"), out);
     }
 
-    fn settle_failed(&mut self, now: Now, call: Call, mut records: Vec<Record>, out: &mut Effects) {
-        if call.sent == 1 {
-            let Some(mut record) = records.pop() else { return self.send_behind_on(now, call.lane, call.behind, out) };
-            record.notes.attempts = record.notes.attempts.saturating_add(1);
-            if record.notes.attempts >= self.settings.retry.attempts_max {
-                self.give_up(now, record, Reason::OutOfAttempts, call.status, call.detail, out);
-                return self.send_behind_on(now, call.lane, call.behind, out);
-            }
-            let delay = backoff(&self.settings.retry, record.notes.attempts, now.jitter);
-            let (lane, behind) = (call.lane, call.behind);
-            let group = Group { lane, records: vec![record], suspicion: Suspicion::Split, behind, budgeted: true };
-            return self.retry(now, group, Wait { delay, cause: "failed_alone" }, out);
-        }
-        let delay = backoff(&self.settings.retry, 1, now.jitter);
-        if call.suspicion == Suspicion::None {
-            let Call { lane, behind, .. } = call;
-            let group = Group { lane, records, suspicion: Suspicion::Again, behind, budgeted: true };
-            return self.retry(now, group, Wait { delay, cause: "failed" }, out);
-        }
-        let half = records.len() / 2;
-        self.split(now, call, records, half, Wait { delay, cause: "failed" }, out);
-    }
-
-    fn settle_refused(&mut self, now: Now, call: Call, mut records: Vec<Record>, out: &mut Effects) {
-        if call.sent > 1 {
-            let half = records.len() / 2;
-            return self.split(now, call, records, half, Wait::none("refused"), out);
-        }
-        if let Some(record) = records.pop() {
-            self.give_up(now, record, Reason::Refused, call.status, call.detail, out);
-        }
-        self.send_behind_on(now, call.lane, call.behind, out);
-    }
-
-    /// Splits where half of the bytes are, and remembers what the worker would not take.
-    fn settle_too_large(&mut self, now: Now, call: Call, mut records: Vec<Record>, out: &mut Effects) {
-        if call.sent > 1 {
-            // What it did not take is what was sent, whatever of it is still ours.
-            self.batch_bytes_max = self.batch_bytes_max.min((call.bytes / 2).max(1));
-            let bytes: u64 = records.iter().map(Record::charge).sum();
-            let mut sum = 0;
-            let half = records
-                .iter()
-                .take_while(|record| {
-                    sum += record.charge();
-                    sum <= bytes / 2
-                })
-                .count();
-            return self.split(now, call, records, half, Wait::none("too_large"), out);
-        }
-        if let Some(record) = records.pop() {
-            self.give_up(now, record, Reason::TooLarge, call.status, call.detail, out);
-        }
-        self.send_behind_on(now, call.lane, call.behind, out);
-    }
-
-    /// Two groups of one: side by side when order is free, one behind the other when it is not.
-    fn split(&mut self, now: Now, call: Call, mut records: Vec<Record>, at: usize, wait: Wait, out: &mut Effects) {
-        let Call { lane, mut behind, .. } = call;
-        let at = at.clamp(usize::from(records.len() > 1), records.len());
-        let mut right = records.split_off(at);
-        let suspicion = Suspicion::Split;
-        if self.settings.ordering != Ordering::None {
-            self.keep_for_retry(now, &mut right, out);
-            right.append(&mut behind);
-            return self.retry(now, Group { lane, records, suspicion, behind: right, budgeted: true }, wait, out);
-        }
-        self.retry(now, Group { lane, records, suspicion, behind: Vec::new(), budgeted: true }, wait, out);
-        self.retry(now, Group { lane, records: right, suspicion, behind, budgeted: true }, wait, out);
-    }
-
     /// Puts a group into the retry pool.
-    fn retry(&mut self, now: Now, mut group: Group, wait: Wait, out: &mut Effects) {
+    pub(super) fn retry(&mut self, now: Now, mut group: Group, wait: Wait, out: &mut Effects) {
         self.keep_for_retry(now, &mut group.records, out);
         if group.records.is_empty() {
             return self.send_behind_on(now, group.lane, group.behind, out);
@@ -334,7 +280,7 @@ impl Engine {
 
     /// Leaves in `records` what will be tried again. What has expired is finished; what is being given back is let go:
     /// being interrupted is not giving up, nothing is charged and nothing dead-lettered.
-    fn keep_for_retry(&mut self, now: Now, records: &mut Vec<Record>, out: &mut Effects) {
+    pub(super) fn keep_for_retry(&mut self, now: Now, records: &mut Vec<Record>, out: &mut Effects) {
         let mut kept = self.spare.pop().unwrap_or_default();
         let mut abandoned = 0;
         for record in records.drain(..) {

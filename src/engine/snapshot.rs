@@ -6,7 +6,6 @@ use crate::{
         settings::{Adaptive, QueueOrder, TtlMode},
     },
     engine::fact::{GateStage, PauseReason},
-    time::Instant,
 };
 
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
@@ -145,9 +144,6 @@ pub struct WorkerState {
     pub health: &'static str,
     /// Failures are charged to the records that failed; not while the worker is, or seems to be, broken.
     pub charges: bool,
-    /// From when on the next one is, where that is not always.
-    #[serde(skip)]
-    pub charges_from: Option<Instant>,
     pub for_ms: u64,
     /// What the worker said last when it was not ready.
     pub detail: Option<String>,

@@ -13,6 +13,7 @@ use crate::{
     time::UnixMillis,
 };
 
+mod apart;
 mod broken;
 mod completed;
 mod heads;
@@ -87,12 +88,17 @@ impl Bench {
     }
 
     fn answer(&mut self, answer: Answer) {
-        let batch = self.out.remove(0);
+        self.settle(0, answer, Some(500));
+    }
+
+    /// The batch at this place comes back.
+    fn settle(&mut self, place: usize, answer: Answer, status: Option<u16>) {
+        let batch = self.out.remove(place);
         self.step(Event::Settled(Settled {
             batch,
             answer,
             took: Duration::ZERO,
-            status: Some(500),
+            status,
             detail: None,
             told: Told::default(),
             said: Vec::new(),

@@ -47,10 +47,9 @@ pub struct WorkerHealth {
     row: Row,
     /// After trouble that lasted: no more batches than this. It doubles with each that is taken.
     ramp: Option<u32>,
-    /// While it is taken for broken: failures are charged again from here on, one at a time.
-    charges_from: Instant,
-    /// Fresh records spent on probes of a broken worker.
+    /// Fresh records spent on probes of a broken worker, and when the next may be once the first few are.
     spent: u32,
+    spends_from: Instant,
     /// Since the present state began.
     since: Instant,
     detail: Option<Box<str>>,
@@ -100,13 +99,13 @@ const SLOW_ROW: u32 = 4;
 const SLOW_ROW_AFTER: Duration = Duration::from_secs(30);
 const FRESH_ROW: u32 = 3;
 
-/// A broken worker and a topic of which every record left is bad look the same. So that the second drains in the end,
-/// one failure in this time is charged to its record all the same.
-const CHARGE_EVERY: Duration = Duration::from_secs(30);
-
-/// Fresh records that probe a broken worker; after these, what has failed already goes round. What they add to the retry
-/// pool is beyond its bound.
-const SPENT_MAX: u32 = 8;
+/// Fresh records that probe a broken worker at once; after these, what has failed already goes round. What they add to the
+/// retry pool is beyond its bound.
+const SPENT_AT_ONCE: u32 = 8;
+/// A broken worker and many bad records in a row look the same until a good one gets through. So one more fresh record
+/// is spent in this time, up to so many in all.
+const SPEND_EVERY: Duration = Duration::from_secs(30);
+const SPENT_MAX: u32 = 512;
 
 /// Trouble that lasted this long is an outage: the worker may have to warm up again.
 const OUTAGE: Duration = Duration::from_secs(1);
@@ -143,7 +142,7 @@ impl WorkerHealth {
     pub fn on_trouble(&mut self, now: Now, settings: &RetrySettings, setback: &Setback<'_>) -> Option<Duration> {
         let Setback { sent, trouble, retry_after, detail, check_back } = *setback;
         if trouble == Trouble::Broken && !self.is_broken() {
-            (self.charges_from, self.spent) = (now.mono + CHARGE_EVERY, 0);
+            (self.spent, self.spends_from) = (0, now.mono + SPEND_EVERY);
         }
         let failures = match self.hold {
             // Several batches were out when the first came back: one trouble, not many.
@@ -201,27 +200,15 @@ impl WorkerHealth {
         self.hold.is_some_and(|hold| hold.trouble == Trouble::Broken)
     }
 
-    /// From when on a failure is charged to the record that failed; `None` while the worker is not broken: always.
-    pub fn charges_from(&self) -> Option<Instant> {
-        self.is_broken().then_some(self.charges_from)
-    }
-
-    /// A failure is charged, or not.
-    pub fn take_charge(&mut self, now: Instant) -> bool {
-        let charges = self.charges_from().is_none_or(|from| now >= from);
-        if charges {
-            self.charges_from = now + CHARGE_EVERY;
-        }
-        charges
-    }
-
     /// Another fresh record may probe a broken worker.
-    pub fn may_spend(&self) -> bool {
-        self.is_broken() && self.spent < SPENT_MAX
+    pub fn may_spend(&self, now: Instant) -> bool {
+        let is_time = self.spent < SPENT_AT_ONCE || (self.spent < SPENT_MAX && now >= self.spends_from);
+        self.is_broken() && is_time
     }
 
-    pub fn on_spent(&mut self) {
+    pub fn on_spent(&mut self, now: Instant) {
         self.spent += 1;
+        self.spends_from = now + SPEND_EVERY;
     }
 
     /// How many batches may be out: all, none during a hold, one as a probe after it, and step by step more after an

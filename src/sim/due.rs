@@ -27,6 +27,8 @@ pub enum Due {
     FaultOver(usize),
     /// Everything is well from here on.
     Heal,
+    /// Somebody looks whether the worker is taken for broken.
+    LookedAt,
     /// Too late to be still running.
     GiveUp,
     StartProcess,

@@ -28,12 +28,14 @@ pub struct Worker {
     /// When each of its places is free again.
     places: Vec<Instant>,
     pub requests: u64,
+    /// Somebody has made it say which records it cannot do, instead of failing.
+    mended: bool,
 }
 
 impl Worker {
     pub fn new(setup: &WorkerSetup) -> Self {
         let places = vec![Instant::ZERO; setup.capacity.max(1) as usize];
-        Self { setup: setup.clone(), mood: None, places, requests: 0 }
+        Self { setup: setup.clone(), mood: None, places, requests: 0, mended: false }
     }
 
     /// A batch was dispatched; it is looked at once more right before it is sent.
@@ -102,10 +104,13 @@ impl Worker {
         };
         let found: Vec<Option<Poison>> = batch.records.iter().map(of).collect();
         let has = |poison| found.contains(&Some(poison));
-        if self.mood == Some(WorkerMood::Failing) || has(Poison::Crash) || cx.rng.chance(self.setup.fail_per_mille) {
+        if self.mood == Some(WorkerMood::Failing)
+            || (has(Poison::Crash) && !self.mended)
+            || cx.rng.chance(self.setup.fail_per_mille)
+        {
             return (Answer::Failed, Some(500));
         }
-        if self.mood == Some(WorkerMood::Refusing) || has(Poison::Refused) {
+        if self.mood == Some(WorkerMood::Refusing) || has(Poison::Refused) || has(Poison::Crash) {
             return (Answer::Refused, Some(400));
         }
         let verdicts: Vec<Verdict> = found.iter().map(|poison| self.verdict(cx, *poison)).collect();
@@ -122,6 +127,11 @@ impl Worker {
             _ if cx.rng.chance(self.setup.drop_per_mille) => Verdict::Drop,
             _ => Verdict::Success,
         }
+    }
+
+    /// Where every record that can be tried fails, nobody but a person can tell bad records from a broken worker.
+    pub fn mend(&mut self) {
+        self.mended = true;
     }
 
     /// Whatever it does for no reason, it does no more.

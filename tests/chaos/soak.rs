@@ -114,9 +114,12 @@ fn a_long_run_with_churn_leaves_nothing_behind() {
     let (files, threads, slope) = (range(|h| h.files), range(|h| h.threads), slope(late));
     println!("soak of {minutes} min, {turns} turns of churn, {} rebalances:", total("rebalances_total"));
     println!("  records  {records} produced, 0 missing, {} done again", verdict.repeats);
+    let mib = |third: usize| held[(held.len() - 1) * third / 3].rss_kib / 1024.0;
     println!(
-        "  memory   {:.1} MiB at the end, {slope:+.0} KiB a minute over the last two thirds",
-        held[held.len() - 1].rss_kib / 1024.0
+        "  memory   {:.1}, {:.1}, {:.1} MiB after each third, {slope:+.0} KiB a minute over the last two",
+        mib(1),
+        mib(2),
+        mib(3)
     );
     println!("  files    {} to {}", files.0, files.1);
     println!("  threads  {} to {}", threads.0, threads.1);

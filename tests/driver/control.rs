@@ -156,3 +156,35 @@ async fn a_worker_that_becomes_ten_times_as_slow_is_followed_as_well_as_the_best
     println!("on: {on:.3}");
     assert!(on > best - 0.01, "{on} is less than {best}");
 }
+
+/// Records a second over the last half of a minute before a worker that never answers one call of so many.
+async fn rate_with_hangs(control: ControlSettings, every: usize) -> f64 {
+    let mut retry = EngineSettings::default().retry;
+    retry.attempts_max = 1_000;
+    let settings = EngineSettings {
+        concurrency: 4,
+        batch_records_max: 32,
+        inference_timeout: SECOND,
+        retry,
+        control,
+        ..EngineSettings::default()
+    };
+    let mut rig = Rig::hanging(settings, Feed::BACKLOG, every);
+    rig.run_for(30 * SECOND).await;
+    let before = rig.told.borrow().completed;
+    let seen = rig.run_for(30 * SECOND).await;
+    let rate = (rig.told.borrow().completed - before) as f64 / 30.0;
+    let knobs = seen.knobs;
+    println!("one of {every} hangs: {rate:.0}/s with {} x {}", knobs.concurrency, knobs.batch_records_max);
+    rate
+}
+
+/// A call that is lost has nothing to do with how large it was or how many were out.
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_loses_calls_is_sent_batches_as_large_and_as_many_as_before() {
+    for every in [3, 10, 100] {
+        let on = rate_with_hangs(adaptive(Adaptive::On), every).await;
+        let off = rate_with_hangs(adaptive(Adaptive::Off), every).await;
+        assert!(on > 0.9 * off, "one of {every}: {on} a second, and {off} with four batches of 32");
+    }
+}

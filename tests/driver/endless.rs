@@ -56,11 +56,15 @@ pub struct Endless {
     start: Instant,
     next: i64,
     credit: u32,
+    is_paused: bool,
     events: VecDeque<Event>,
 }
 
 impl Endless {
     fn due(&self) -> usize {
+        if self.is_paused {
+            return 0;
+        }
         let written = match self.feed.rate {
             None => return POLL_MAX.min(self.credit as usize),
             Some(rate) => (self.start.elapsed().as_secs_f64() * f64::from(rate)) as i64,
@@ -88,6 +92,8 @@ impl Source for Endless {
                 let results = offsets.iter().map(|mark| mark.answered(CommitOutcome::Applied)).collect();
                 self.events.push_back(Event::Committed { id, results });
             }
+            Command::Pause(_) => self.is_paused = true,
+            Command::Resume(_) => self.is_paused = false,
             Command::Leave => self.events.push_back(Event::Left),
             _ => {}
         }
@@ -99,7 +105,7 @@ impl Source for Endless {
                 return SourceEvent::Engine(event);
             }
             match self.due() {
-                0 if self.credit == 0 => std::future::pending().await,
+                0 if self.credit == 0 || self.is_paused => std::future::pending().await,
                 0 => sleep(Duration::from_millis(1)).await,
                 many => {
                     self.credit -= many as u32;
@@ -118,6 +124,8 @@ pub struct Curve {
     pub beta: Duration,
     /// From and to when alpha is so many times as long.
     pub slow: Option<(Duration, Duration, u32)>,
+    /// One call of so many is never answered.
+    pub hangs: Option<usize>,
     start: Instant,
     clock: Clock,
     places: Arc<Semaphore>,
@@ -127,10 +135,20 @@ pub struct Curve {
 
 impl Worker for Curve {
     fn call(&self, batch: Batch) -> impl Future<Output = Settled> + Send + 'static {
-        let Self { alpha, beta, slow, start, clock, places, seen } = self.clone();
+        let Self { alpha, beta, slow, hangs, start, clock, places, seen } = self.clone();
         async move {
             let since = Instant::now();
-            seen.lock().unwrap().push((clock.now().mono.0 / 1_000_000, batch.records.len()));
+            let calls = {
+                let mut seen = seen.lock().unwrap();
+                seen.push((clock.now().mono.0 / 1_000_000, batch.records.len()));
+                seen.len()
+            };
+            if hangs.is_some_and(|every| calls.is_multiple_of(every)) {
+                sleep(batch.timeout).await;
+                let (answer, took) = (Answer::Failed, since.elapsed());
+                let (told, said) = (Told::default(), Vec::new());
+                return Settled { batch, answer, took, status: None, detail: None, told, said };
+            }
             let _place = places.acquire_owned().await.unwrap();
             let times = slow.filter(|(from, to, _)| (*from..*to).contains(&start.elapsed())).map_or(1, |(_, _, n)| n);
             sleep(alpha * times + beta * batch.records.len() as u32).await;
@@ -199,7 +217,7 @@ impl Rig {
     /// Before one that is ten times as slow in the middle third.
     pub fn stepping(settings: EngineSettings, feed: Feed, seconds: u32, alpha: Duration, beta: Duration) -> Self {
         let third = Duration::from_secs(1) * seconds / 3;
-        Self::made(settings, feed, alpha, beta, 2, Some((third, 2 * third, 10)))
+        Self::made(settings, feed, (alpha, beta), 2, |curve| curve.slow = Some((third, 2 * third, 10)))
     }
 
     /// Before a worker that takes 20 ms and one for each record, two at a time.
@@ -208,24 +226,31 @@ impl Rig {
     }
 
     pub fn before(settings: EngineSettings, feed: Feed, alpha: Duration, beta: Duration, at_once: usize) -> Self {
-        Self::made(settings, feed, alpha, beta, at_once, None)
+        Self::made(settings, feed, (alpha, beta), at_once, |_| {})
+    }
+
+    /// Before a worker as in [`Rig::new`], eight at a time, that never answers one call of so many.
+    pub fn hanging(settings: EngineSettings, feed: Feed, every: usize) -> Self {
+        let times = (Duration::from_millis(20), Duration::from_millis(1));
+        Self::made(settings, feed, times, 8, |curve| curve.hangs = Some(every))
     }
 
     fn made(
         settings: EngineSettings,
         feed: Feed,
-        alpha: Duration,
-        beta: Duration,
+        (alpha, beta): (Duration, Duration),
         at_once: usize,
-        slow: Option<(Duration, Duration, u32)>,
+        change: impl FnOnce(&mut Curve),
     ) -> Self {
         let clock = Clock::with_wall(WALL);
         let (requests, receiver) = mpsc::channel(8);
         let assigned = Event::Assigned(vec![Assignment { id: P, topic: Arc::from("t"), number: 0, committed: None }]);
         let start = Instant::now();
-        let source = Endless { feed, clock, start, next: 0, credit: 0, events: VecDeque::from([assigned]) };
-        let worker =
-            Curve { alpha, beta, slow, start, clock, places: Arc::new(Semaphore::new(at_once)), seen: Arc::default() };
+        let source =
+            Endless { feed, clock, start, next: 0, credit: 0, is_paused: false, events: VecDeque::from([assigned]) };
+        let (places, seen) = (Arc::new(Semaphore::new(at_once)), Arc::default());
+        let mut worker = Curve { alpha, beta, slow: None, hangs: None, start, clock, places, seen };
+        change(&mut worker);
         let notebook = Notebook::default();
         let driver = Driver::new(settings, clock, source, worker.clone(), NoLetters, notebook.clone(), receiver);
         Self { driver, worker, told: notebook.0, requests }

@@ -54,17 +54,34 @@ fn a_heavy_model_is_not_sent_a_batch_near_the_timeout() {
     assert!(caps.iter().all(|cap| *cap <= 4), "{caps:?}");
 }
 
-#[test]
-fn a_full_batch_that_times_out_halves_the_cap_and_the_size_is_left_alone() {
+/// A policy that has grown to 16, what is known of a worker of 20 ms, and the time.
+fn grown() -> (BatchCap, Estimators, Instant) {
     let (mut policy, mut known) = (BatchCap::default(), Estimators::default());
     let mut now = Instant::ZERO;
     for records in [1, 2, 4, 8, 16, 16, 16] {
         let sent_at = now;
         now = now + Duration::from_millis(20);
-        known.observe(&sample(sent_at, now, records, Outcome::Answered));
+        let sample = sample(sent_at, now, records, Outcome::Answered);
+        known.observe(&sample);
+        policy.observe(&sample, records, &WITHIN, &known);
     }
-    let wish = policy.observe(&sample(now, now + TIMEOUT, 16, Outcome::TimedOut), 16, &WITHIN, &known);
+    (policy, known, now)
+}
+
+#[test]
+fn full_batches_that_time_out_and_none_that_is_answered_halve_the_cap_and_the_size_is_left_alone() {
+    let (mut policy, known, mut now) = grown();
+    let out = |at: Instant| sample(at, at + TIMEOUT, 16, Outcome::TimedOut);
+    // Longer after the last that was answered than a call may take.
+    now = now + 2 * TIMEOUT;
+    assert_eq!(policy.observe(&out(now), 16, &WITHIN, &known), None, "one may have been lost");
+    let wish = policy.observe(&out(now), 16, &WITHIN, &known);
     assert_eq!(wish, Some(Wish { records: 8, reason: Reason::TooLarge }));
+    for _ in 0..4 {
+        let late = sample(now, now + TIMEOUT, 8, Outcome::TimedOut);
+        assert_eq!(policy.observe(&late, 8, &WITHIN, &known), None, "sent before: it has been answered for");
+    }
+    now = now + TIMEOUT;
     let mut cap = 8;
     for _ in 0..20 {
         let sent_at = now;
@@ -84,4 +101,40 @@ fn a_batch_that_was_not_full_teaches_nothing_about_larger_ones() {
         known.observe(&sample);
         assert_eq!(policy.observe(&sample, 8, &WITHIN, &known).filter(|wish| wish.records > 8), None);
     }
+}
+
+#[test]
+fn a_call_that_is_lost_among_others_that_are_answered_says_nothing_of_size() {
+    let (mut policy, mut known, mut now) = grown();
+    for call in 0..300 {
+        let outcome = if call % 3 == 1 { Outcome::TimedOut } else { Outcome::Answered };
+        let took = if call % 3 == 1 { TIMEOUT } else { Duration::from_millis(20) };
+        let sample = sample(now, now + took, 16, outcome);
+        now = now + took;
+        known.observe(&sample);
+        let wish = policy.observe(&sample, 16, &WITHIN, &known);
+        assert!(wish.is_none_or(|wish| wish.records > 16), "call {call}: {wish:?}");
+    }
+}
+
+#[test]
+fn when_a_single_record_times_out_too_no_size_was_to_blame() {
+    let (mut policy, mut known, mut now) = grown();
+    let mut cap = 16;
+    now = now + 2 * TIMEOUT;
+    while cap > 1 {
+        let wish = policy.observe(&sample(now, now + TIMEOUT, cap, Outcome::TimedOut), cap, &WITHIN, &known);
+        cap = wish.map_or(cap, |wish| wish.records);
+        now = now + TIMEOUT;
+    }
+    policy.observe(&sample(now, now + TIMEOUT, 1, Outcome::TimedOut), 1, &WITHIN, &known);
+    now = now + TIMEOUT;
+    for _ in 0..20 {
+        let sample = sample(now, now + Duration::from_millis(20), cap, Outcome::Answered);
+        now = now + Duration::from_millis(20);
+        known.observe(&sample);
+        let wish = policy.observe(&sample, cap, &WITHIN, &known);
+        cap = wish.map_or(cap, |wish| wish.records);
+    }
+    assert!(cap >= 64, "{cap}");
 }

@@ -21,6 +21,8 @@ const GAIN_MIN: f64 = 0.06;
 const GAIN_MAX: f64 = 0.5;
 /// How far a parameter's variance may grow while nothing teaches it, in squares of its own size.
 const DOUBT_MAX: f64 = 25.0;
+/// How much a step of the scale unsettles the shape: what became slower need not have done so evenly. In squares.
+const UNSETTLED: f64 = 1.0;
 /// How much of an error is believed at once, beside four times the usual size.
 const SURPRISE: f64 = 0.45;
 const SECONDS_MIN: f64 = 1e-6;
@@ -131,9 +133,12 @@ impl BatchTime {
             self.learn_shape(&features, base, ratio.clamp(RATIO_MIN, RATIO_MAX));
             return error;
         }
+        let before = self.log_scale;
         let agreement = self.learn_scale(error);
-        // While the scale follows a step, the shape would take it for a bend.
-        if agreement < 0.7 {
+        // While the scale follows a step, the shape would take it for a bend. It is learnt anew afterwards.
+        if agreement >= 0.7 {
+            self.doubt_more(UNSETTLED * (self.log_scale - before).powi(2));
+        } else {
             let base = dot(&self.shape, &features).max(SECONDS_MIN);
             self.learn_shape(&features, base, ratio.clamp(0.5, 2.0));
         }
@@ -152,6 +157,13 @@ impl BatchTime {
         self.doubt = std::array::from_fn(|row| {
             std::array::from_fn(|column| if row == column { 9.0 * self.shape[row] * self.shape[row] } else { 0.0 })
         });
+    }
+
+    /// Adds to the variance of each parameter, in squares of its own size.
+    fn doubt_more(&mut self, by: f64) {
+        for (i, part) in self.shape.iter().enumerate() {
+            self.doubt[i][i] += by * part * part;
+        }
     }
 
     fn learn_bytes(&mut self, records: u32, bytes: u64) {

@@ -9,11 +9,13 @@
 //! - **Pair**: one phase a sixth below the centre, one a sixth above; the centre moves to the knee and a little over,
 //!   by less when the noise is large. Results that agree in pointing the same way out of the pair move it faster.
 //! - **Hold**: when two pairs agree with the centre, it stays there for a while. A response time that shifts ends it.
-//! - **Small** (four and below): whole levels only; one more is kept when it brings at least 0.4 of the throughput it
-//!   promises, one less when the last one does not.
+//! - **Small** (four and below): whole levels only; one more is kept when it brings at least half of the throughput it
+//!   promises, one less when the last one brings under 0.4. When the response time grows, one less is looked at next; what
+//!   helps is followed further down. A look down costs throughput, so it is broken off where nothing can be learnt from it.
 //! - **Told**: a worker that says how many it takes is believed: the level goes there, and not above it. Measuring goes
 //!   on below it, because what it says need not be what it does.
-//! - **Push-back** (busy, timed out): halve at once, remember the level, slow start.
+//! - **Push-back** (busy, timed out): halve at once, remember the level, slow start. A call that is lost while others like
+//!   it are answered is none.
 //! - **Away**: half on return, and with the next step back to where it was.
 //!
 //! It does not move while the limit is not used, the worker is away, or the group rebalances.
@@ -29,7 +31,8 @@ use crate::{
             phase::{Measure, Phase, Plan},
         },
         maths::ln,
-        sample::BatchSample,
+        proof::Proof,
+        sample::{BatchSample, Outcome},
     },
     time::Instant,
 };
@@ -40,6 +43,9 @@ const DITHER: f64 = 1.16;
 const HEADROOM: f64 = 0.04;
 /// Up to here whole levels are compared.
 const SMALL: f64 = 4.5;
+/// The least samples of a phase. Whole levels lie so far apart that few will do.
+const SAMPLES: f64 = 8.0;
+const SAMPLES_SMALL: f64 = 3.0;
 /// Of the probes of a small limit, every fourth looks downwards: it costs throughput, and a worker that lost a
 /// server mostly shows it by itself.
 const DOWNWARDS_EVERY: u32 = 4;
@@ -53,6 +59,8 @@ enum Step {
     Low,
     High,
     Hold,
+    /// A short hold after the response time has grown: measured afresh, then one less is looked at.
+    Afresh,
     OneMore,
     OneLess,
 }
@@ -84,7 +92,11 @@ pub struct Elasticity {
     ceiling: Ceiling,
     cut_at: Option<Instant>,
     pushed_back_at: Option<u32>,
+    /// The last batch that was answered with the whole level in flight.
+    proof: Proof,
     was_away: bool,
+    /// The worker has become slower by itself, and the level has not been moved down since.
+    contended: bool,
     /// Where it stood before the worker went away, until it is there again.
     regain: Option<f64>,
 }
@@ -116,7 +128,9 @@ impl Elasticity {
             ceiling: Ceiling::default(),
             cut_at: None,
             pushed_back_at: None,
+            proof: Proof::default(),
             was_away: false,
+            contended: false,
             regain: None,
         }
     }
@@ -130,7 +144,7 @@ impl Elasticity {
         let n = self.centre.round().max(1.0);
         match step {
             Step::OneLess => 0.25 * ln(n / (n - 1.0).max(0.5)),
-            Step::OneMore | Step::Hold if self.is_small() => 0.25 * ln((n + 1.0) / n),
+            Step::OneMore | Step::Hold | Step::Afresh if self.is_small() => 0.25 * ln((n + 1.0) / n),
             _ => 0.08,
         }
     }
@@ -141,10 +155,12 @@ impl Elasticity {
         self.level = (level.round().clamp(1.0, 1e6) as u32).clamp(self.min, top);
         let dwell = match step {
             Step::Hold => 20.0,
+            Step::Afresh => 4.0,
             _ => 1.0,
         };
+        let samples = if self.is_small() { SAMPLES_SMALL } else { SAMPLES };
         self.hold_s = self.response_s;
-        let plan = Plan { sharpness: self.sharpness(step), response_s: self.response_s, cv2: self.cv2, dwell };
+        let plan = Plan { sharpness: self.sharpness(step), response_s: self.response_s, cv2: self.cv2, dwell, samples };
         self.phase = Some(Phase::new(now, self.level, &plan));
     }
 
@@ -201,7 +217,7 @@ impl Elasticity {
 
     /// Whether the response time has left the one the hold began with.
     fn has_shifted(&self) -> bool {
-        self.step == Step::Hold && self.hold_s > 0.0 && {
+        matches!(self.step, Step::Hold | Step::Afresh) && self.hold_s > 0.0 && {
             let shift = ln(self.response_s / self.hold_s).abs();
             shift > 0.3 + self.cv2.sqrt().min(1.0)
         }
@@ -216,8 +232,12 @@ impl Law for Elasticity {
     fn observe(&mut self, sample: &BatchSample, cost: f64) {
         // What was sent before the last cut has been answered for.
         let is_news = self.cut_at.is_none_or(|at| sample.sent_at >= at);
-        if sample.outcome.is_push_back() && is_news {
+        let is_lost = sample.outcome == Outcome::TimedOut && self.proof.clears(sample.in_flight, sample);
+        if sample.outcome.is_push_back() && is_news && !is_lost {
             self.pushed_back_at = Some(sample.in_flight);
+        }
+        if sample.outcome == Outcome::Answered && sample.in_flight >= self.level {
+            self.proof.show(sample.in_flight, sample);
         }
         if sample.service_seconds().is_none() || !(cost > 0.0 && cost.is_finite()) {
             return;
@@ -259,6 +279,12 @@ impl Law for Elasticity {
         }
         let level = self.level;
         let reason = self.turn(now, in_flight, condition)?;
+        if self.contended && self.level != level {
+            self.contended = false;
+            if self.level < level && reason != Reason::PushBack {
+                return Some(Reason::Contended);
+            }
+        }
         (self.level != level || reason == Reason::PushBack).then_some(reason)
     }
 }
@@ -285,6 +311,12 @@ impl Elasticity {
         }
         if condition != Condition::Open {
             self.phase = None;
+            // Not to stay below for nothing.
+            if self.step == Step::OneLess {
+                self.hold(now);
+                self.phase = None;
+                return Some(Reason::Settled);
+            }
             return None;
         }
         if let Some(regain) = self.regained() {
@@ -308,7 +340,12 @@ impl Elasticity {
         if self.has_shifted() {
             self.calm = 0;
             if self.response_s > self.hold_s {
-                self.descend(now, self.centre);
+                self.contended = true;
+                if self.is_small() {
+                    self.enter(now, Step::Afresh, self.centre)
+                } else {
+                    self.descend(now, self.centre)
+                }
                 return Some(Reason::Contended);
             }
             self.rest_or_pair(now);

@@ -10,7 +10,6 @@ use crate::time::Instant;
 /// A sample further out than this many means counts as this much.
 const OUTLIER: f64 = 6.0;
 
-const SAMPLES_MIN: f64 = 8.0;
 const SAMPLES_MAX: f64 = 100.0;
 
 /// What a phase found.
@@ -38,12 +37,13 @@ pub(super) struct Plan {
     pub sharpness: f64,
     pub response_s: f64,
     pub cv2: f64,
-    /// The least number of response times to go on sending.
+    /// The least number of response times to go on sending, and of samples.
     pub dwell: f64,
+    pub samples: f64,
 }
 
-fn samples_for(cv2: f64, sharpness: f64) -> f64 {
-    (2.0 * cv2 / (sharpness * sharpness).max(1e-6)).clamp(SAMPLES_MIN, SAMPLES_MAX)
+fn samples_for(cv2: f64, sharpness: f64, least: f64) -> f64 {
+    (2.0 * cv2 / (sharpness * sharpness).max(1e-6)).clamp(least, SAMPLES_MAX)
 }
 
 /// A phase in progress.
@@ -56,6 +56,7 @@ pub(super) struct Phase {
     sending: Duration,
     waiting: Duration,
     sharpness: f64,
+    least: f64,
     needed: f64,
     response_s: f64,
     samples: f64,
@@ -66,7 +67,7 @@ pub(super) struct Phase {
 impl Phase {
     /// At `level` from now on, with the noise and the response time that are expected.
     pub fn new(now: Instant, level: u32, plan: &Plan) -> Self {
-        let needed = samples_for(plan.cv2, plan.sharpness);
+        let needed = samples_for(plan.cv2, plan.sharpness, plan.samples);
         let sending = plan.response_s * (needed / f64::from(level.max(1))).max(plan.dwell);
         Self {
             level,
@@ -75,6 +76,7 @@ impl Phase {
             sending: seconds(sending),
             waiting: seconds(1.5 * plan.response_s),
             sharpness: plan.sharpness,
+            least: plan.samples,
             needed,
             response_s: plan.response_s,
             samples: 0.0,
@@ -127,7 +129,7 @@ impl Phase {
         }
         let found = self.measure();
         // Noisier than thought: the samples seen say how many it takes.
-        self.needed = self.needed.max(samples_for(found.cv2, self.sharpness));
+        self.needed = self.needed.max(samples_for(found.cv2, self.sharpness, self.least));
         if self.samples < 0.6 * self.needed {
             let missing = seconds(self.response_s * self.needed / f64::from(self.level.max(1)) / 2.0);
             self.sending += missing.max(self.sending / 4) + Duration::from_nanos(1);

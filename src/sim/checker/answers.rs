@@ -26,15 +26,22 @@ pub(super) enum Meaning {
 
 impl Checker {
     pub(super) fn on_answer(&mut self, now: Now, settled: &Settled, broker: &Broker) {
-        let Some(Out { records, requests, sent: together, bytes }) = self.out.remove(&settled.batch.id) else {
+        let Some(Out { records, requests, sent: together, bytes, since, timeout, has_company }) =
+            self.out.remove(&settled.batch.id)
+        else {
             return self.violate(now.mono, Promise::I1, format!("batch {} is answered twice", settled.batch.id.0));
         };
         if settled.answer == Answer::TooLarge && together > 1 {
             self.cap_floor = self.cap_floor.min((bytes / 2).max(1));
         }
+        if matches!(settled.answer, Answer::Done | Answer::Each(_) | Answer::Refused | Answer::TooLarge) {
+            self.answered = self.answered.max(Some(settled.batch.id));
+        }
+        let is_late = now.mono.since(since) >= timeout && self.answered > Some(settled.batch.id);
+        let own_doing = settled.status.is_some() || !has_company || is_late;
         let mut again: Vec<(PartitionId, u32)> = Vec::new();
         for (place, id) in requests {
-            self.on_request_settled(now, id, self.meaning(now, &settled.answer, together, place));
+            self.on_request_settled(now, id, self.meaning(&settled.answer, together, place));
         }
         for sent in &records {
             let Some(log) = broker.log(sent.partition) else { continue };
@@ -45,8 +52,11 @@ impl Checker {
             let line = mark(self.settings.ordering, &log.records()[sent.index]).map(|mark| (sent.partition, mark));
             // Ordered modes: what comes after a retried record of its key goes again with it.
             let follows = line.is_some_and(|line| again.contains(&line));
-            let meaning =
-                if follows { Meaning::Again } else { self.meaning(now, &settled.answer, together, sent.place) };
+            let mut meaning =
+                if follows { Meaning::Again } else { self.meaning(&settled.answer, together, sent.place) };
+            if settled.answer == Answer::Failed && !own_doing && self.is_last_attempt(sent) {
+                meaning = Meaning::Again;
+            }
             if matches!(settled.answer, Answer::Each(_)) && matches!(meaning, Meaning::Again | Meaning::Charged) {
                 let given_up = meaning == Meaning::Charged && self.is_last_attempt(sent);
                 again.extend(line.filter(|_| !given_up));
@@ -55,9 +65,8 @@ impl Checker {
         }
     }
 
-    fn meaning(&self, now: Now, answer: &Answer, together: usize, place: usize) -> Meaning {
-        let held_back = self.told.charges_from.is_some_and(|from| now.mono < from);
-        let uncharged = *answer == Answer::Failed && held_back;
+    fn meaning(&self, answer: &Answer, together: usize, place: usize) -> Meaning {
+        let uncharged = *answer == Answer::Failed && !self.told.charges;
         if uncharged { Meaning::Again } else { meaning(answer, together, place) }
     }
 

@@ -8,7 +8,7 @@ use crate::{
     },
     engine::{settings::EngineSettings, snapshot::Snapshot},
     sim::checker::{Checker, Promise},
-    time::{Instant, Now},
+    time::Now,
 };
 
 /// What the engine has told of its thresholds.
@@ -22,8 +22,8 @@ pub struct Told {
     /// The highest concurrency limit of the present step, and the largest batch size of the process so far.
     pub concurrency: u32,
     pub batch_records: u32,
-    /// From when on the next failure is charged to its record, while the worker is taken for broken.
-    pub charges_from: Option<Instant>,
+    /// Failures are charged to their records: not while the worker is taken for broken.
+    pub charges: bool,
     /// Watermarks as they are applied.
     in_force: [f64; 2],
 }
@@ -40,7 +40,7 @@ impl Told {
             at: numbers(&start),
             concurrency: force.concurrency,
             batch_records: force.batch_records,
-            charges_from: None,
+            charges: true,
             in_force: [force.pause_pct, force.resume_pct],
         }
     }
@@ -122,6 +122,6 @@ impl Checker {
             self.violate(now.mono, Promise::I9, what);
         }
         self.told.concurrency = knobs.concurrency;
-        self.told.charges_from = snapshot.worker.charges_from;
+        self.told.charges = snapshot.worker.charges;
     }
 }

@@ -55,6 +55,10 @@ struct Out {
     /// All that were sent together.
     sent: usize,
     bytes: u64,
+    since: Instant,
+    timeout: Duration,
+    /// Another was out at some time while it was.
+    has_company: bool,
 }
 
 /// One record of it: which, and in which of the checker's epochs.
@@ -73,6 +77,8 @@ pub struct Checker {
     shutdown: Duration,
     books: Vec<Book>,
     out: BTreeMap<BatchId, Out>,
+    /// The latest batch that the worker had a word for.
+    answered: Option<BatchId>,
     waiting: Waiting,
     requests: requests::Requests,
     /// The commit that is not answered yet.
@@ -106,6 +112,7 @@ impl Checker {
             shutdown,
             books: (0..partitions).map(|_| Book::default()).collect(),
             out: BTreeMap::new(),
+            answered: None,
             waiting: Waiting { record_bytes_max: settings.max_record_bytes, ..Waiting::default() },
             requests: requests::Requests::default(),
             commit: None,

@@ -169,6 +169,7 @@ impl Checker {
             book.begun = 0;
         }
         self.out.clear();
+        self.answered = None;
         self.requests_lost();
         (self.commit, self.gate, self.leave_due) = (None, None, None);
         (self.draining, self.drain_until) = (false, None);

@@ -49,7 +49,11 @@ impl Checker {
             records.push(sent);
         }
         self.check_order(now, &records, broker);
-        if self.out.insert(batch.id, Out { records, requests, sent: batch.records.len(), bytes }).is_some() {
+        let has_company = !self.out.is_empty();
+        self.out.values_mut().for_each(|other| other.has_company = true);
+        let (sent, since, timeout) = (batch.records.len(), now.mono, batch.timeout);
+        let entry = Out { records, requests, sent, bytes, since, timeout, has_company };
+        if self.out.insert(batch.id, entry).is_some() {
             self.violate(now.mono, Promise::I1, format!("two batches are called {}", batch.id.0));
         }
         if self.out.len() > self.told.concurrency as usize {

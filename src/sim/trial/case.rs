@@ -9,6 +9,10 @@ pub struct Case {
     pub name: String,
     /// One sentence: what this is to show.
     pub why: String,
+    /// The name of the file of its picture in the documentation, if it has one.
+    pub picture: Option<String>,
+    /// Sidecars that share the worker; each has partitions and control of its own. Zero is one.
+    pub sidecars: u32,
     pub seconds: f64,
     /// Left out of rates and means.
     pub warm_up: f64,
@@ -33,6 +37,11 @@ pub struct Compare {
 }
 
 impl Case {
+    /// How many sidecars there are.
+    pub fn members(&self) -> usize {
+        self.sidecars.max(1) as usize
+    }
+
     /// The largest batch that may be tried.
     pub fn batch_max(&self) -> u32 {
         self.tune.batch_size.map_or(256, |[_, max]| max).min(self.tune.queue_maxsize.unwrap_or(u32::MAX))
@@ -149,13 +158,14 @@ impl Default for WorkerCase {
     }
 }
 
-/// From `at` on the worker is so many times as slow, or has so many servers.
+/// From `at` on the worker is so many times as slow, has so many servers, or another fixed cost for a batch.
 #[derive(Debug, Clone, Copy, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Step {
     pub at: f64,
     pub slow: Option<f64>,
     pub servers: Option<u32>,
+    pub alpha: Option<f64>,
 }
 
 /// What goes wrong, and when.
@@ -197,42 +207,86 @@ pub struct Tune {
     pub inference_timeout: Option<f64>,
 }
 
+/// What a figure should be: a number, or a goal that is known to be missed, with what holds instead and why.
+#[derive(Debug, Clone, PartialEq, serde::Deserialize)]
+#[serde(try_from = "Written")]
+pub struct Band {
+    pub goal: f64,
+    pub known: Option<Known>,
+}
+
+/// A known shortfall.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Known {
+    pub holds: f64,
+    pub why: String,
+}
+
+impl Band {
+    pub fn goal(goal: f64) -> Self {
+        Self { goal, known: None }
+    }
+}
+
+#[derive(serde::Deserialize)]
+#[serde(untagged, deny_unknown_fields)]
+enum Written {
+    Goal(f64),
+    Short { goal: f64, holds: f64, why: String },
+}
+
+impl TryFrom<Written> for Band {
+    type Error = &'static str;
+
+    fn try_from(written: Written) -> Result<Self, Self::Error> {
+        match written {
+            Written::Goal(goal) => Ok(Self::goal(goal)),
+            Written::Short { why, .. } if why.is_empty() => Err("a shortfall needs its why"),
+            Written::Short { goal, holds, why } => Ok(Self { goal, known: Some(Known { holds, why }) }),
+        }
+    }
+}
+
 /// Bands over the seeds. What is not named is not judged.
-#[derive(Debug, Clone, Default, serde::Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Expect {
     /// Goodput as a share of what could have been reached: median and worst seed.
-    pub goodput: Option<f64>,
-    pub goodput_worst: Option<f64>,
+    pub goodput: Option<Band>,
+    pub goodput_worst: Option<Band>,
     /// Records done as a share of those possible after the warm-up: median and worst seed.
-    pub throughput: Option<f64>,
-    pub throughput_worst: Option<f64>,
+    pub throughput: Option<Band>,
+    pub throughput_worst: Option<Band>,
+    /// What the worst-off of several sidecars has in time, as a share of an equal share, worst seed.
+    pub fairness: Option<Band>,
     /// The share of the worker's time spent on what was late or failed.
-    pub wasted: Option<f64>,
+    pub wasted: Option<Band>,
     /// Mean response time in service times, at most.
-    pub response: Option<f64>,
+    pub response: Option<Band>,
     /// Seconds until it has settled: median, and worst seed.
-    pub settled: Option<f64>,
-    pub settled_worst: Option<f64>,
+    pub settled: Option<Band>,
+    pub settled_worst: Option<Band>,
     /// Seconds until 90 % of the steady goodput.
-    pub cold: Option<f64>,
+    pub cold: Option<Band>,
     /// Batches after the step until the batch-time model is within 15 % again.
-    pub model_batches: Option<f64>,
+    pub model_batches: Option<Band>,
     /// Median limit between these.
-    pub limit: Option<[f64; 2]>,
+    pub limit_least: Option<Band>,
+    pub limit_most: Option<Band>,
     /// Hard pauses per partition and minute, worst seed.
-    pub hard_pauses: Option<f64>,
+    pub hard_pauses: Option<Band>,
     /// Refetched bytes as a share of those read, worst seed.
-    pub refetched: Option<f64>,
+    pub refetched: Option<Band>,
     /// The share of time in which the gate was shut while the worker starved, worst seed.
-    pub starved: Option<f64>,
+    pub starved: Option<Band>,
     /// False predicted drops as a share of the offered.
-    pub false_drops: Option<f64>,
+    pub false_drops: Option<Band>,
     /// Records in time in relation to the best static setting's and to plain TTL's.
-    pub of_static: Option<f64>,
-    pub of_plain: Option<f64>,
-    /// A reason that has to be among those of the decisions.
+    pub of_static: Option<Band>,
+    pub of_plain: Option<Band>,
+    /// A reason that has to be among those of the decisions, and in what share of the runs; half if that is not said.
     pub reason: Option<String>,
+    pub reason_runs: Option<Band>,
 }
 
 /// A file: a sentence, and cells that differ from what they share.

@@ -101,7 +101,7 @@ impl Contender {
 
     /// Runs it.
     pub fn run(self, case: &Case, seed: u64) -> Seen {
-        world::run(case, self.settings(case), self.policies(case), seed)
+        world::run(case, &self.settings(case), || self.policies(case), seed)
     }
 
     /// The engine's settings for it.

@@ -1,7 +1,7 @@
 //! From runs to figures: what a seed showed in numbers, medians and worst seeds, and whether they lie in their bands.
 
 use crate::sim::trial::{
-    case::{Case, Expect},
+    case::{Band, Case},
     seen::Seen,
 };
 
@@ -25,7 +25,8 @@ pub struct Figures {
     /// Batches until the model had settled after a step; infinite when it had not.
     pub model_batches: f64,
     pub refused: f64,
-    /// Highest depth and the broken promises.
+    /// What the worst-off of several sidecars has in time, as a share of an equal share.
+    pub fairness: f64,
     pub violations: Vec<String>,
     pub reasons: Vec<&'static str>,
 }
@@ -49,6 +50,7 @@ impl Figures {
             undated_drops: seen.undated_drops as f64,
             model_batches: seen.model_settled.map_or(f64::INFINITY, f64::from),
             refused: seen.refused as f64,
+            fairness: seen.fairness(),
             violations: seen.violations.clone(),
             reasons: seen.decisions.keys().copied().collect(),
         }
@@ -82,23 +84,55 @@ impl Spread {
 #[derive(Debug, Clone)]
 pub struct Outcome {
     pub runs: Vec<Figures>,
+    /// Records the oracle has in time, by seed.
+    pub most: Vec<f64>,
     /// Whether the oracle is exact, or a bound that nobody reaches.
     pub is_exact: bool,
-    /// Rivals by name, their runs with the same seeds (as many as there are).
-    pub rivals: Vec<(String, Vec<Figures>)>,
-    /// The best of the static settings in hindsight: its name and its runs.
-    pub best_static: Option<(String, Vec<Figures>)>,
-    /// The first seed, for the pictures.
-    pub first: Seen,
+    pub rivals: Vec<Rival>,
+    /// The best of the static settings in hindsight.
+    pub best_static: Option<Rival>,
+    /// The seed of the median goodput, for the picture, if one is wanted.
+    pub shown: Option<Shown>,
+}
+
+/// Somebody else with the same seeds, as many as there are.
+#[derive(Debug, Clone)]
+pub struct Rival {
+    pub name: String,
+    pub runs: Vec<Figures>,
+    /// With the seed of the picture.
+    pub shown: Option<Seen>,
+}
+
+/// One run to look at.
+#[derive(Debug, Clone)]
+pub struct Shown {
+    pub seed: u64,
+    pub seen: Seen,
+    /// What the oracle's bound does in each second.
+    pub at_best: Vec<f64>,
 }
 
 /// One expectation, and what was found.
 #[derive(Debug, Clone)]
 pub struct Verdict {
     pub what: &'static str,
+    /// What is wanted, with its sign.
     pub wanted: String,
     pub found: f64,
-    pub holds: bool,
+    pub state: State,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum State {
+    Holds,
+    /// The goal is missed, as is known: what it still keeps to, and why.
+    Short {
+        keeps: String,
+        why: String,
+    },
+    /// Neither the goal nor what was known to hold.
+    Broken,
 }
 
 impl Outcome {
@@ -117,66 +151,102 @@ impl Outcome {
     }
 
     pub fn against_static(&self) -> Option<f64> {
-        self.best_static.as_ref().map(|(_, runs)| self.against(runs))
+        self.best_static.as_ref().map(|rival| self.against(&rival.runs))
     }
 
     pub fn against_plain(&self) -> Option<f64> {
-        self.rivals.iter().find(|(name, _)| name == "plain TTL").map(|(_, runs)| self.against(runs))
+        self.rivals.iter().find(|rival| rival.name == "plain TTL").map(|rival| self.against(&rival.runs))
     }
 
     /// Holds the runs against the case's bands, and against what must never be.
     pub fn judge(&self, case: &Case) -> Vec<Verdict> {
-        let Expect { goodput, goodput_worst, throughput, throughput_worst, wasted, response, .. } = case.expect;
-        let Expect { settled, settled_worst, cold, model_batches, hard_pauses, refetched, .. } = case.expect;
-        let Expect { starved, false_drops, of_static, of_plain, limit, .. } = case.expect;
+        let expect = &case.expect;
         let (good, thrust) = (self.good(|run| run.goodput), self.good(|run| run.throughput));
         let settling = self.bad(|run| run.settled_s);
+        let limit = self.good(|run| run.limit).median;
+        let (of_static, of_plain) = (self.against_static(), self.against_plain());
         let least = [
-            ("goodput", goodput, good.median),
-            ("goodput, worst seed", goodput_worst, good.worst),
-            ("throughput", throughput, thrust.median),
-            ("throughput, worst seed", throughput_worst, thrust.worst),
-            ("against the best static", of_static, self.against_static().unwrap_or(f64::NAN)),
-            ("against plain TTL", of_plain, self.against_plain().unwrap_or(f64::NAN)),
-            ("limit", limit.map(|[low, _]| low), self.good(|run| run.limit).median),
+            ("goodput", &expect.goodput, Some(good.median)),
+            ("goodput, worst seed", &expect.goodput_worst, Some(good.worst)),
+            ("throughput", &expect.throughput, Some(thrust.median)),
+            ("throughput, worst seed", &expect.throughput_worst, Some(thrust.worst)),
+            ("fairness, worst seed", &expect.fairness, Some(self.good(|run| run.fairness).worst)),
+            // No rival, no judgement: the comparison was not asked for.
+            ("against the best static", &expect.of_static, of_static),
+            ("against plain TTL", &expect.of_plain, of_plain),
+            ("limit", &expect.limit_least, Some(limit)),
         ];
         let most = [
-            ("wasted", wasted, self.bad(|run| run.wasted).median),
-            ("response", response, self.bad(|run| run.response).median),
-            ("settled, s", settled, settling.median),
-            ("settled, s, worst seed", settled_worst, settling.worst),
-            ("cold start, s", cold, self.bad(|run| run.cold_s).median),
-            ("model settled, batches", model_batches, self.bad(|run| run.model_batches).median),
-            ("hard pauses, worst seed", hard_pauses, self.bad(|run| run.hard_pauses).worst),
-            ("refetched, worst seed", refetched, self.bad(|run| run.refetched).worst),
-            ("starved at the gate, worst seed", starved, self.bad(|run| run.starved).worst),
-            ("false drops", false_drops, self.bad(|run| run.false_drops).median),
-            ("limit", limit.map(|[_, high]| high), self.good(|run| run.limit).median),
-            ("given up without a deadline", Some(0.0), self.bad(|run| run.undated_drops).worst),
-            ("broken promises", Some(0.0), self.runs.iter().map(|run| run.violations.len() as f64).sum()),
+            ("wasted", &expect.wasted, self.bad(|run| run.wasted).median),
+            ("response", &expect.response, self.bad(|run| run.response).median),
+            ("settled, s", &expect.settled, settling.median),
+            ("settled, s, worst seed", &expect.settled_worst, settling.worst),
+            ("cold start, s", &expect.cold, self.bad(|run| run.cold_s).median),
+            ("model settled, batches", &expect.model_batches, self.bad(|run| run.model_batches).median),
+            ("hard pauses, worst seed", &expect.hard_pauses, self.bad(|run| run.hard_pauses).worst),
+            ("refetched, worst seed", &expect.refetched, self.bad(|run| run.refetched).worst),
+            ("starved at the gate, worst seed", &expect.starved, self.bad(|run| run.starved).worst),
+            ("false drops", &expect.false_drops, self.bad(|run| run.false_drops).median),
+            ("limit", &expect.limit_most, limit),
         ];
-        let verdict = |what, sign, wanted: f64, found: f64, holds| Verdict {
-            what,
-            wanted: format!("{sign} {wanted}"),
-            found,
-            holds,
-        };
-        let least = least.into_iter().filter_map(|(what, wanted, found)| {
-            // No rival, no judgement: the comparison was not asked for.
-            let wanted = wanted.filter(|_| !found.is_nan())?;
-            Some(verdict(what, "≥", wanted, found, found >= wanted))
-        });
-        let most = most.into_iter().filter_map(|(what, wanted, found)| {
-            let wanted = wanted?;
-            Some(verdict(what, "≤", wanted, found, found <= wanted))
-        });
+        let never = Some(Band::goal(0.0));
+        let never = [
+            ("given up without a deadline", &never, self.bad(|run| run.undated_drops).worst),
+            ("broken promises", &never, self.runs.iter().map(|run| run.violations.len() as f64).sum()),
+        ];
+        let least = least.into_iter().filter_map(|(what, band, found)| Some(at_least(what, band.as_ref()?, found?)));
+        let most = most.into_iter().chain(never);
+        let most = most.filter_map(|(what, band, found)| Some(at_most(what, band.as_ref()?, found)));
         least.chain(most).chain(self.reason(case)).collect()
     }
 
     fn reason(&self, case: &Case) -> Option<Verdict> {
-        let wanted = case.expect.reason.clone()?;
-        let with = self.runs.iter().filter(|run| run.reasons.contains(&wanted.as_str())).count();
+        let wanted = case.expect.reason.as_deref()?;
+        let with = self.runs.iter().filter(|run| run.reasons.contains(&wanted)).count();
         let found = with as f64 / self.runs.len().max(1) as f64;
-        Some(Verdict { what: "runs with the reason", wanted, found, holds: found >= 0.5 })
+        let band = case.expect.reason_runs.clone().unwrap_or(Band::goal(0.5));
+        let verdict = at_least("runs with the reason", &band, found);
+        Some(Verdict { wanted: format!("{} of {wanted}", verdict.wanted), ..verdict })
+    }
+}
+
+fn at_least(what: &'static str, band: &Band, found: f64) -> Verdict {
+    verdict(what, "≥", band, found, |bound| found >= bound)
+}
+
+fn at_most(what: &'static str, band: &Band, found: f64) -> Verdict {
+    verdict(what, "≤", band, found, |bound| found <= bound)
+}
+
+fn verdict(what: &'static str, sign: &str, band: &Band, found: f64, fits: impl Fn(f64) -> bool) -> Verdict {
+    let known = band.known.as_ref().filter(|known| fits(known.holds));
+    let state = match known {
+        _ if fits(band.goal) => State::Holds,
+        Some(known) => State::Short { keeps: format!("{sign} {}", known.holds), why: known.why.clone() },
+        None => State::Broken,
+    };
+    Verdict { what, wanted: format!("{sign} {}", band.goal), found, state }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sim::trial::case::Known;
+
+    #[test]
+    fn a_known_shortfall_is_short_while_it_keeps_what_it_said_and_broken_below() {
+        let band = Band { goal: 0.95, known: Some(Known { holds: 0.89, why: "so".to_owned() }) };
+        let short = State::Short { keeps: "≥ 0.89".to_owned(), why: "so".to_owned() };
+        for (found, state) in [(0.96, State::Holds), (0.9, short), (0.88, State::Broken), (f64::NAN, State::Broken)] {
+            assert_eq!(at_least("goodput", &band, found).state, state, "{found}");
+        }
+        assert_eq!(at_most("wasted", &Band::goal(0.02), 0.03).state, State::Broken);
+    }
+
+    #[test]
+    fn the_worst_is_the_lowest_of_what_is_good_and_the_highest_of_what_is_bad() {
+        let values = [3.0, 1.0, 2.0];
+        assert_eq!(Spread::of_good(values.into_iter()), Spread { median: 2.0, worst: 1.0 });
+        assert_eq!(Spread::of_bad(values.into_iter()), Spread { median: 2.0, worst: 3.0 });
     }
 }

@@ -23,6 +23,7 @@ pub struct Moment {
     pub resume_pct: f64,
     pub depth: u32,
     pub in_flight: u32,
+    pub queue_max: Option<u32>,
 }
 
 impl Moment {
@@ -36,6 +37,18 @@ impl Moment {
             resume_pct: knobs.resume_threshold_pct,
             depth: snapshot.queue.records,
             in_flight: snapshot.in_flight.batches,
+            queue_max: snapshot.queue.records_max,
+        }
+    }
+
+    /// Of several sidecars: what adds up is added, the other knobs are the first one's.
+    pub fn with(self, other: Self) -> Self {
+        Self {
+            concurrency: self.concurrency + other.concurrency,
+            depth: self.depth + other.depth,
+            in_flight: self.in_flight + other.in_flight,
+            queue_max: self.queue_max.zip(other.queue_max).map(|(own, others)| own + others),
+            ..self
         }
     }
 }
@@ -50,6 +63,13 @@ pub struct Second {
     pub batches: f64,
     /// Sum of the response times in mean service times of the same batch.
     pub response: f64,
+    /// Sums over the batches answered, seconds: how long each took, and how long it takes by itself.
+    pub took_s: f64,
+    pub alone_s: f64,
+    /// Records done, late ones too; the sum of their ages since they arrived, and the highest.
+    pub done: f64,
+    pub age_s: f64,
+    pub age_worst_s: f64,
 }
 
 impl Second {
@@ -65,6 +85,8 @@ pub struct Seen {
     /// Records that arrived before their deadlines, or without one.
     pub offered: u64,
     pub in_time: u64,
+    /// The same by sidecar.
+    pub in_time_by: Vec<u64>,
     pub late: u64,
     pub expired: u64,
     pub hopeless: u64,
@@ -113,7 +135,8 @@ impl Seen {
             seconds: vec![Second::default(); case.seconds.ceil() as usize],
             warm_up: case.warm_up as usize,
             step_at: case.step_at as usize,
-            partitions: case.workload.partitions.max(1),
+            partitions: case.workload.partitions.max(1) * case.members() as u32,
+            in_time_by: vec![0; case.members()],
             ..Self::default()
         }
     }
@@ -151,9 +174,17 @@ impl Seen {
         self.wasted_s += takes.as_secs_f64();
     }
 
-    pub fn completed(&mut self, now: Instant, in_time: bool) {
+    pub fn completed(&mut self, who: usize, now: Instant, age: Duration, in_time: bool) {
+        if let Some(second) = self.second(now) {
+            second.done += 1.0;
+            second.age_s += age.as_secs_f64();
+            second.age_worst_s = second.age_worst_s.max(age.as_secs_f64());
+        }
         if in_time {
             self.in_time += 1;
+            if let Some(member) = self.in_time_by.get_mut(who) {
+                *member += 1;
+            }
             if let Some(second) = self.second(now) {
                 second.in_time += 1.0;
             }
@@ -162,11 +193,13 @@ impl Seen {
         }
     }
 
-    /// A batch was answered: how long it took, in mean service times.
-    pub fn answered(&mut self, now: Instant, response: f64) {
+    /// A batch was answered: how long it took, and the mean time of such a batch that is alone.
+    pub fn answered(&mut self, now: Instant, took_s: f64, alone_s: f64) {
         if let Some(second) = self.second(now) {
             second.batches += 1.0;
-            second.response += response;
+            second.response += took_s / alone_s;
+            second.took_s += took_s;
+            second.alone_s += alone_s;
         }
     }
 
@@ -184,7 +217,9 @@ impl Seen {
         let middling = f64::from(1 + most) / 2.0;
         let bytes = case.mean_bytes() * middling;
         let curve = case.worker.alpha + case.worker.beta * middling + case.worker.gamma * bytes / 1024.0;
-        let truth_ms = 1e3 * curve * worker::slowness(&case.worker, case.seconds, now.0 as f64 * 1e-9);
+        let at = now.0 as f64 * 1e-9;
+        let truth_ms =
+            1e3 * (curve + worker::more_s(&case.worker, at)) * worker::slowness(&case.worker, case.seconds, at);
         let foretold_ms = 0.5 * (route.batch_of_one_ms + route.batch_of_most_ms);
         self.model.batches += 1;
         let is_right = (foretold_ms / truth_ms).ln().abs() < 0.15;
@@ -194,16 +229,18 @@ impl Seen {
         }
     }
 
-    pub fn look(&mut self, now: Instant, snapshot: &Snapshot, possible: f64) {
-        self.moments.push(Moment::of(snapshot));
+    pub fn look(&mut self, now: Instant, moment: Moment, possible: f64) {
+        self.moments.push(moment);
         if let Some(second) = self.second(now) {
             second.possible += 0.1 * possible;
         }
     }
 
+    /// To be called for each sidecar.
     pub fn finish(&mut self, snapshot: &Snapshot, source: &Source) {
-        (self.read_bytes, self.refetched_bytes) = (source.read_bytes, source.refetched_bytes);
-        self.starved_s = snapshot.starvation.gate_ms as f64 * 1e-3;
+        self.read_bytes += source.read_bytes;
+        self.refetched_bytes += source.refetched_bytes;
+        self.starved_s += snapshot.starvation.gate_ms as f64 * 1e-3;
         if snapshot.violations > 0 && self.violations.is_empty() {
             self.violations.push(format!("{} of the engine's own", snapshot.violations));
         }
@@ -268,6 +305,12 @@ impl Seen {
     /// Share of the run in which the gate was shut while the worker starved.
     pub fn starved(&self) -> f64 {
         self.starved_s / self.seconds.len().max(1) as f64
+    }
+
+    /// What the worst-off sidecar has in time, as a share of an equal share.
+    pub fn fairness(&self) -> f64 {
+        let least = self.in_time_by.iter().min().copied().unwrap_or_default();
+        least as f64 * self.in_time_by.len() as f64 / self.in_time.max(1) as f64
     }
 
     pub fn false_drops(&self) -> f64 {

@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 
 use crate::sim::trial::{
     case::Case,
-    figures::{Figures, Outcome, Spread},
+    figures::{Figures, Outcome, Rival, Spread, State, Verdict},
     file::Scenario,
 };
 
@@ -28,7 +28,12 @@ fn row(text: &mut String, case: &Case, outcome: &Outcome) -> fmt::Result {
     let good = outcome.good(|run| run.goodput);
     let most = if outcome.is_exact { "" } else { "≥ " };
     let times = |times: Option<f64>| times.map_or_else(|| "–".to_owned(), |times| format!("{times:.2}"));
-    let verdict = if outcome.judge(case).iter().all(|verdict| verdict.holds) { "holds" } else { "**short**" };
+    let verdicts = outcome.judge(case);
+    let verdict = match () {
+        () if verdicts.iter().any(|verdict| verdict.state == State::Broken) => "**broken**",
+        () if verdicts.iter().any(|verdict| verdict.state != State::Holds) => "**short**",
+        () => "holds",
+    };
     writeln!(
         text,
         "| {} | {most}{} | {} | {} % | {} | {} | {} | {:.1} | {} % | {} % | {} | {} | {verdict} |",
@@ -64,7 +69,7 @@ fn rivals(text: &mut String, done: &[Done]) -> fmt::Result {
     writeln!(text, "\n| case | rival | goodput | throughput | wasted | response | settled, s | limit | refused |")?;
     writeln!(text, "|---|---|---|---|---|---|---|---|---|")?;
     for (case, outcome) in done {
-        for (name, runs) in outcome.rivals.iter().chain(&outcome.best_static) {
+        for Rival { name, runs, .. } in outcome.rivals.iter().chain(&outcome.best_static) {
             let good = |figure: fn(&Figures) -> f64| Spread::of_good(runs.iter().map(figure));
             let bad = |figure: fn(&Figures) -> f64| Spread::of_bad(runs.iter().map(figure));
             writeln!(
@@ -86,12 +91,14 @@ fn rivals(text: &mut String, done: &[Done]) -> fmt::Result {
 
 fn misses(text: &mut String, done: &[Done]) -> fmt::Result {
     for (case, outcome) in done {
-        for verdict in outcome.judge(case).iter().filter(|verdict| !verdict.holds) {
-            writeln!(
-                text,
-                "\nshort: {}, {}: {:.4}, wanted {}",
-                case.name, verdict.what, verdict.found, verdict.wanted
-            )?;
+        for Verdict { what, wanted, found, state } in outcome.judge(case) {
+            match state {
+                State::Holds => {}
+                State::Short { keeps, why } => {
+                    writeln!(text, "\nshort: {}, {what}: {found:.4}, goal {wanted}, keeps {keeps}: {why}", case.name)?;
+                }
+                State::Broken => writeln!(text, "\nbroken: {}, {what}: {found:.4}, wanted {wanted}", case.name)?,
+            }
         }
         for violation in outcome.runs.iter().flat_map(|run| &run.violations).take(3) {
             writeln!(text, "broken promise: {}: {violation}", case.name)?;

@@ -1,9 +1,14 @@
 //! How a run ends: everything is healed, drained, committed, left and judged.
 
+use std::time::Duration;
+
 use crate::{
     engine::{event::Event, snapshot::Phase},
-    sim::{checker::Promise, fault::Set, trace::Step, world::World},
+    sim::{checker::Promise, due::Due, fault::Set, trace::Step, world::World},
 };
+
+/// How long it takes until a person comes.
+const LOOKED_AT_EVERY: Duration = Duration::from_secs(600);
 
 impl World<'_> {
     pub(super) fn on_stopped(&mut self) {
@@ -19,7 +24,19 @@ impl World<'_> {
         self.note(Step::Healed);
         self.worker.heal();
         self.sink.heal();
+        self.schedule.at(self.clock.mono() + LOOKED_AT_EVERY, Due::LookedAt);
         self.broker(|broker, cx, setup, _| broker.come_back(cx, setup, Set::ALL));
+    }
+
+    /// Where every record that can be tried fails, the engine cannot tell bad records from a broken worker, and holds them
+    /// until somebody comes: who is called makes the worker say which records it cannot do.
+    pub(super) fn look_at_the_worker(&mut self) {
+        let now = self.clock.now(0);
+        let health = self.engine.as_ref().map(|engine| engine.snapshot(now).worker.health);
+        if self.healed && health == Some("broken") {
+            return self.worker.mend();
+        }
+        self.schedule.at(now.mono + LOOKED_AT_EVERY, Due::LookedAt);
     }
 
     /// Once all is well and everything is finished and committed, the process is drained for the last time.

@@ -210,6 +210,7 @@ impl<'a> World<'a> {
             Due::Fault(index) => self.begin_fault(index),
             Due::FaultOver(index) => self.end_fault(index),
             Due::Heal => self.heal(),
+            Due::LookedAt => self.look_at_the_worker(),
             Due::GiveUp => {
                 let missing = self.checker.what_is_missing(&self.broker);
                 let now = self.clock.now(0);

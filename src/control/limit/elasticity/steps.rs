@@ -1,6 +1,6 @@
 //! What follows from a measured phase, step by step.
 
-use super::{DITHER, DOWNWARDS_EVERY, Elasticity, HEADROOM, SMALL, STEP_MAX, Step};
+use super::{DITHER, DOWNWARDS_EVERY, Elasticity, HEADROOM, SAMPLES, SMALL, STEP_MAX, Step};
 use crate::{
     control::{
         knobs::Reason,
@@ -13,19 +13,18 @@ use crate::{
 impl Elasticity {
     /// A phase is over: what next, and why.
     pub(super) fn conclude(&mut self, now: Instant, found: Measure) -> Reason {
-        self.cv2 += 0.3 * (found.cv2 - self.cv2);
+        // Few samples say little of their spread.
+        self.cv2 += 0.3 * (found.samples / SAMPLES).min(1.0) * (found.cv2 - self.cv2);
         match self.step {
             Step::SlowStart => self.after_slow_start(now, found),
             Step::Descent => self.after_descent(now, found),
-            Step::Hold if self.is_small() => {
-                self.before = Some(found);
+            Step::Hold | Step::Afresh if self.is_small() => {
                 self.probes = self.probes.wrapping_add(1);
-                let more = !self.probes.is_multiple_of(DOWNWARDS_EVERY) || self.centre.round() as u32 <= self.min;
-                let (step, by) = if more { (Step::OneMore, 1.0) } else { (Step::OneLess, -1.0) };
-                self.enter(now, step, self.centre.round() + by);
+                let down = self.step == Step::Afresh || self.probes.is_multiple_of(DOWNWARDS_EVERY);
+                self.look(now, found, down && !self.is_least());
                 Reason::Probe
             }
-            Step::Hold => {
+            Step::Hold | Step::Afresh => {
                 self.pair(now);
                 Reason::Probe
             }
@@ -84,6 +83,17 @@ impl Elasticity {
         if self.is_small() { self.hold(now) } else { self.pair(now) }
     }
 
+    /// Tries one less than the centre, or one more.
+    fn look(&mut self, now: Instant, found: Measure, down: bool) {
+        self.before = Some(found);
+        let (step, by) = if down { (Step::OneLess, -1.0) } else { (Step::OneMore, 1.0) };
+        self.enter(now, step, self.centre.round() + by);
+    }
+
+    fn is_least(&self) -> bool {
+        self.centre.round() as u32 <= self.min
+    }
+
     fn after_one(&mut self, now: Instant, found: Measure) -> Reason {
         let knee = self.before.take().and_then(|before| Knee::between(&before, &found));
         let n = self.centre.round();
@@ -101,9 +111,11 @@ impl Elasticity {
             }
             (Step::OneLess, Some(gain)) if gain < 0.4 => {
                 self.centre = self.bounded(n - 1.0);
-                // The next look is downwards again.
-                self.probes = DOWNWARDS_EVERY - 1;
                 self.streak = 0;
+                if !self.is_least() {
+                    self.look(now, found, true);
+                    return Reason::Queueing;
+                }
                 Reason::Queueing
             }
             _ => {
@@ -128,9 +140,12 @@ impl Elasticity {
         // Both sides slower than the pair before: not noise, and not our doing.
         let quickest_s = a.mean_s.min(b.mean_s);
         let was_s = std::mem::replace(&mut self.pair_s, quickest_s);
-        if was_s > 0.0 && ln(quickest_s / was_s) > 0.3 + 2.0 * noise && knee.elasticity > 0.25 {
-            self.descend(now, self.centre / DITHER);
-            return Reason::Contended;
+        if was_s > 0.0 && ln(quickest_s / was_s) > 0.3 + 2.0 * noise {
+            self.contended = true;
+            if knee.elasticity > 0.25 {
+                self.descend(now, self.centre / DITHER);
+                return Reason::Contended;
+            }
         }
         self.streak = match () {
             () if is_sure && knee.elasticity < 0.25 => self.streak.max(0) + 1,

@@ -44,6 +44,24 @@ fn a_push_back_halves_it_at_once_and_only_once_for_what_was_sent_before() {
 }
 
 #[test]
+fn a_call_that_is_lost_while_others_like_it_are_answered_is_no_push_back() {
+    let (mut law, now_ms) = climbed_to(16);
+    law.observe(&sample(now_ms, 100, 16, Outcome::Answered), 1.0);
+    law.observe(&sample(now_ms - 5, 1_000, 16, Outcome::TimedOut), 1.0);
+    law.tick(Instant::from_millis(now_ms + 995), 16, Condition::Open);
+    assert_eq!((law.limit(), law.pushed_back_at), (16, None));
+    // Slow, if not as slow: it is full.
+    law.observe(&sample(now_ms + 1_000, 600, 16, Outcome::Answered), 1.0);
+    law.observe(&sample(now_ms + 1_000, 1_000, 16, Outcome::TimedOut), 1.0);
+    assert_eq!(law.tick(Instant::from_millis(now_ms + 2_000), 16, Condition::Open), Some(Reason::PushBack));
+    // And where none has been answered for as long as a call may take.
+    let (mut law, now_ms) = climbed_to(16);
+    law.observe(&sample(now_ms, 100, 16, Outcome::Answered), 1.0);
+    law.observe(&sample(now_ms + 1_100, 1_000, 16, Outcome::TimedOut), 1.0);
+    assert_eq!(law.tick(Instant::from_millis(now_ms + 2_100), 16, Condition::Open), Some(Reason::PushBack));
+}
+
+#[test]
 fn it_stands_still_while_nothing_waits_or_the_group_rebalances() {
     for condition in [Condition::Idle, Condition::Disturbed] {
         let (mut law, now_ms) = climbed_to(8);

@@ -1,14 +1,18 @@
-//! One run: the engine between a source and a worker, stepped through virtual time.
+//! One run: engines between their sources and a worker, stepped through virtual time. Usually it is one engine; several
+//! are a fleet before one worker.
 
 mod calls;
+mod member;
 mod source;
 
 use std::time::Duration;
 
+use member::Member;
+
 use crate::{
     control::Policies,
     engine::{
-        Effects, Engine,
+        Engine,
         event::{Action, Answer, Batch, DeadLettered, Event, Reason, Settled, Told},
         fact::{Fact, GateStage},
         settings::EngineSettings,
@@ -19,23 +23,32 @@ use crate::{
         scheduler::{Clock, EPOCH_MS, Schedule},
         trial::{
             case::Case,
-            log::{Arrival, Arrivals, Source},
+            log::{Arrival, Arrivals},
             oracle,
-            seen::Seen,
+            seen::{Moment, Seen},
             worker::{Begun, Worker},
         },
     },
     time::{Instant, Now, UnixMillis},
 };
 
+#[expect(clippy::large_enum_variant, reason = "a box for each would cost more than the room in the schedule's places")]
 enum Due {
     Arrive(Arrival),
-    Poll,
-    Send(Batch),
     Done(Begun),
     GiveUp {
         number: u64,
     },
+    Fault(usize),
+    FaultOver(usize),
+    Look,
+    /// What concerns one of the sidecars.
+    Of(usize, Its),
+}
+
+enum Its {
+    Poll,
+    Send(Batch),
     /// An answer on its way, and how long the worker worked for it.
     Answer {
         settled: Settled,
@@ -44,14 +57,12 @@ enum Due {
     Event(Event),
     Assign(Vec<PartitionId>),
     Wake(u64),
-    Fault(usize),
-    FaultOver(usize),
-    Look,
     Progress,
 }
 
 /// A batch with the worker.
 struct Out {
+    member: usize,
     batch: Batch,
     sent: Instant,
     is_swallowed: bool,
@@ -66,47 +77,39 @@ const SECOND: Duration = Duration::from_secs(1);
 
 pub struct World<'a> {
     case: &'a Case,
-    engine: Engine,
-    effects: Effects,
+    members: Vec<Member>,
     clock: Clock,
     due: Schedule<Due>,
     jitter: Rng,
     arrivals: Arrivals<'a>,
-    source: Source,
     worker: Worker<'a>,
-    /// By batch id.
+    /// By the number the worker knows them by.
     out: Vec<Option<Out>>,
     produced: u64,
-    is_polling: bool,
-    wake: (u64, Option<Instant>),
     seen: Seen,
     poll_records: u32,
 }
 
-/// Runs a case. The same seed gives the same run.
-pub fn run(case: &Case, settings: EngineSettings, policies: Option<Policies>, seed: u64) -> Seen {
-    let capacity = oracle::capacity_at_start(case, &settings);
-    let poll_records = settings.max_poll_records;
-    let engine = match policies {
+/// Runs a case. The same seed gives the same run. `engine` makes each sidecar's.
+pub fn run(case: &Case, settings: &EngineSettings, policies: impl Fn() -> Option<Policies>, seed: u64) -> Seen {
+    let capacity = oracle::capacity_at_start(case, settings);
+    let engine = || match policies() {
         Some(policies) => Engine::with_policies(settings.clone(), policies),
         None => Engine::new(settings.clone()),
     };
+    let member = |_| Member::new(engine(), case.workload.partitions, settings.max_record_bytes);
     let world = World {
         case,
-        engine,
-        effects: Effects::default(),
+        members: (0..case.members()).map(member).collect(),
         clock: Clock::default(),
         due: Schedule::default(),
         jitter: Rng::stream(seed, 13),
         arrivals: Arrivals::new(case, capacity, seed),
-        source: Source::new(case.workload.partitions, settings.max_record_bytes),
         worker: Worker::new(&case.worker, case.seconds, seed),
         out: Vec::new(),
         produced: 0,
-        is_polling: false,
-        wake: (0, None),
         seen: Seen::new(case),
-        poll_records,
+        poll_records: settings.max_poll_records,
     };
     world.run()
 }
@@ -114,13 +117,17 @@ pub fn run(case: &Case, settings: EngineSettings, policies: Option<Policies>, se
 impl World<'_> {
     fn run(mut self) -> Seen {
         let end = instant(self.case.ends_s());
-        let all: Vec<PartitionId> = (0..self.source.partitions.len() as u32).map(PartitionId).collect();
-        self.assign(&all);
+        let all: Vec<PartitionId> = (0..self.case.workload.partitions.max(1)).map(PartitionId).collect();
+        for who in 0..self.members.len() {
+            self.assign(who, &all);
+        }
         for index in 0..self.case.faults.len() {
             self.due.at(instant(self.case.faults[index].at), Due::Fault(index));
         }
         self.due.at(Instant::ZERO, Due::Look);
-        self.due.at(Instant::ZERO, Due::Progress);
+        for who in 0..self.members.len() {
+            self.due.at(Instant::ZERO, Due::Of(who, Its::Progress));
+        }
         self.next_arrival();
         while let Some((at, due)) = self.due.pop() {
             if at >= end {
@@ -130,8 +137,9 @@ impl World<'_> {
             self.happen(at, due);
         }
         let now = self.now();
-        let snapshot = self.engine.snapshot(now);
-        self.seen.finish(&snapshot, &self.source);
+        for member in &self.members {
+            self.seen.finish(&member.engine.snapshot(now), &member.source);
+        }
         self.seen
     }
 
@@ -148,80 +156,89 @@ impl World<'_> {
     fn happen(&mut self, now: Instant, due: Due) {
         match due {
             Due::Arrive(arrival) => {
-                self.source.append(self.produced, arrival);
-                self.produced += 1;
+                let (who, number) = self.turn();
+                self.members[who].source.append(number, arrival);
                 let is_stale = arrival.deadline_ms.is_some_and(|at| at < EPOCH_MS + (now.0 / 1_000_000) as i64);
                 self.seen.offered(&arrival, is_stale);
                 self.next_arrival();
-                self.want_poll(now);
+                self.want_poll(who, now);
             }
-            Due::Poll => self.poll(now),
-            Due::Send(batch) => self.send(now, batch),
             Due::Done(begun) => self.done(now, begun),
             Due::GiveUp { number } => self.give_up(now, number),
-            Due::Answer { settled, worked } => self.answer(now, settled, worked),
-            Due::Event(event) => self.step(event),
-            Due::Assign(partitions) => self.assign(&partitions),
-            Due::Wake(token) if token == self.wake.0 => {
-                self.wake.1 = None;
-                self.step(Event::Wake);
-            }
-            Due::Wake(_) => {}
             Due::Fault(index) => self.fault(now, index),
             Due::FaultOver(index) => self.fault_over(index),
             Due::Look => self.look(now),
-            Due::Progress => self.progress(now),
+            Due::Of(who, its) => self.happen_to(who, now, its),
         }
     }
 
-    fn step(&mut self, event: Event) {
+    fn happen_to(&mut self, who: usize, now: Instant, its: Its) {
+        match its {
+            Its::Poll => self.poll(who, now),
+            Its::Send(batch) => self.send(who, now, batch),
+            Its::Answer { settled, worked } => self.answer(who, now, settled, worked),
+            Its::Event(event) => self.step(who, event),
+            Its::Assign(partitions) => self.assign(who, &partitions),
+            Its::Wake(token) if token == self.members[who].wake.0 => {
+                self.members[who].wake.1 = None;
+                self.step(who, Event::Wake);
+            }
+            Its::Wake(_) => {}
+            Its::Progress => self.progress(who, now),
+        }
+    }
+
+    /// Whose the next arrival is, and its number there.
+    fn turn(&mut self) -> (usize, u64) {
+        let count = self.members.len() as u64;
+        let (number, who) = (self.produced / count, self.produced % count);
+        self.produced += 1;
+        (who as usize, number)
+    }
+
+    fn step(&mut self, who: usize, event: Event) {
         let now = self.now();
-        self.engine.step(now, event, &mut self.effects);
-        let mut actions = std::mem::take(&mut self.effects.actions);
+        let (mut actions, mut facts) = self.members[who].step(now, event);
         for action in actions.drain(..) {
-            self.perform(now, action);
+            self.perform(who, now, action);
         }
-        self.effects.actions = actions;
-        let mut facts = std::mem::take(&mut self.effects.facts);
         for fact in facts.drain(..) {
-            self.fact(now, &fact);
+            self.fact(who, now, &fact);
         }
-        self.effects.facts = facts;
-        let at = self.engine.next_wake(now).map(|at| at.max(now.mono));
-        if at != self.wake.1 {
-            self.wake = (self.wake.0 + 1, at);
-            if let Some(at) = at {
-                self.due.at(at, Due::Wake(self.wake.0));
-            }
+        let member = &mut self.members[who];
+        member.give_back(actions, facts);
+        if let Some((at, token)) = member.next_wake(now) {
+            self.due.at(at, Due::Of(who, Its::Wake(token)));
         }
     }
 
-    fn perform(&mut self, now: Now, action: Action) {
+    fn perform(&mut self, who: usize, now: Now, action: Action) {
         match action {
-            Action::Dispatch(batch) => self.due.at(now.mono + WAY, Due::Send(batch)),
+            Action::Dispatch(batch) => self.due.at(now.mono + WAY, Due::Of(who, Its::Send(batch))),
             Action::DeadLetter(letter) => {
-                self.due.at(now.mono + COMMIT, Due::Event(Event::DeadLettered(DeadLettered::Acknowledged { letter })));
+                let event = Event::DeadLettered(DeadLettered::Acknowledged { letter });
+                self.due.at(now.mono + COMMIT, Due::Of(who, Its::Event(event)));
             }
-            Action::Source(command) => self.command(now.mono, command),
+            Action::Source(command) => self.command(who, now.mono, command),
             // Nobody calls here.
             Action::Reply(_) => {}
         }
     }
 
-    fn fact(&mut self, now: Now, fact: &Fact) {
+    fn fact(&mut self, who: usize, now: Now, fact: &Fact) {
         match fact {
             Fact::Expired { record, .. } => {
-                self.finish_record(record.partition, record.offset, |seen| &mut seen.expired)
+                self.finish_record(who, record.partition, record.offset, |seen| &mut seen.expired);
             }
             Fact::Skipped { number, offset, reason: Reason::Hopeless, .. } => {
                 let id = PartitionId(*number as u32);
-                let arrival = self.source.partitions[id.index()].records[*offset as usize];
+                let arrival = self.members[who].source.partitions[id.index()].records[*offset as usize];
                 let by = arrival.deadline_ms.map_or(now.mono, |at| now.mono_at(UnixMillis(at)));
                 self.seen.undated_drops += u64::from(arrival.deadline_ms.is_none());
                 if self.worker.could_have(now.mono, by, arrival.bytes.into()) {
                     self.seen.false_drops += 1;
                 }
-                self.finish_record(id, *offset, |seen| &mut seen.hopeless);
+                self.finish_record(who, id, *offset, |seen| &mut seen.hopeless);
             }
             Fact::Paused(gate) if gate.stage == GateStage::Hard => {
                 self.seen.hardened(now.mono, gate.partitions.len());
@@ -234,9 +251,9 @@ impl World<'_> {
 
     fn look(&mut self, now: Instant) {
         let at = self.now();
-        let snapshot = self.engine.snapshot(at);
-        let possible = oracle::possible_at(self.case, now.0 as f64 * 1e-9);
-        self.seen.look(now, &snapshot, possible);
+        let moments = self.members.iter().map(|member| Moment::of(&member.engine.snapshot(at)));
+        let moment = moments.reduce(Moment::with).unwrap_or_default();
+        self.seen.look(now, moment, oracle::possible_at(self.case, now.0 as f64 * 1e-9));
         self.due.at(now + LOOK, Due::Look);
     }
 }
