@@ -6,11 +6,16 @@
 //! be skipped, and a rebalance in the middle of a batch leaves it *before* records that were taken. So after every
 //! resume and every rebalance the client is put to [`Slot::taken`] by a seek, and until that has worked nothing is
 //! believed ([`Slot::unplaced`]).
+//!
+//! Between the rebalance and the seek the client may already have asked for the offset past the end. The broker knows of
+//! none, the client starts where `auto.offset.reset` says, and that overrules the seek: the log would be read from its
+//! beginning once more, or some of it not at all. So the first jump after a seek is not believed either
+//! ([`Slot::is_misplaced`]): the client is put to its place once more, and a jump that is real comes again.
 
 use std::{
     collections::{BTreeMap, HashMap},
     sync::Arc,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use rdkafka::{TopicPartitionList, topic_partition_list::Offset};
@@ -38,6 +43,11 @@ pub struct Slot {
     pub handed: Option<i64>,
     /// A seek to `taken` is owed. What the client brings until then is fetched again.
     pub unplaced: bool,
+    /// The first jump is not believed: backwards until one has come, forwards until then and only from a log's end.
+    doubts: bool,
+    doubts_gaps_until: Option<Instant>,
+    /// Owed because of such a jump. The next is believed.
+    doubted: bool,
     /// An error moved the client's position although nothing was taken, so that it has to be looked up.
     pub spoiled: bool,
     /// Resumed then, and no record since.
@@ -50,6 +60,9 @@ pub struct Slot {
     pub at_end: bool,
     pub asked_at: Option<Instant>,
 }
+
+/// Longer than the client takes to find where to start. A gap is mostly real: a compacted log, a transaction's end.
+const DOUBTS_GAPS_FOR: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
@@ -68,6 +81,9 @@ impl Slot {
             taken: None,
             handed: None,
             unplaced: false,
+            doubts: false,
+            doubts_gaps_until: None,
+            doubted: false,
             spoiled: false,
             resumed_at: None,
             heard_at: None,
@@ -75,6 +91,24 @@ impl Slot {
             at_end: false,
             asked_at: None,
         }
+    }
+
+    /// The client is about to be put to [`Slot::taken`].
+    pub fn begin_placing(&mut self, now: Instant) {
+        self.unplaced = true;
+        self.doubts = !std::mem::take(&mut self.doubted);
+        self.doubts_gaps_until = (self.doubts && self.at_end).then(|| now + DOUBTS_GAPS_FOR);
+    }
+
+    /// Whether a record or an end at `offset` shows that the client is not where it was put, so that it has to be put there again.
+    pub fn is_misplaced(&mut self, offset: i64, now: Instant) -> bool {
+        let doubts_gap = self.doubts_gaps_until.is_some_and(|until| now < until);
+        let is_jump = |next: i64| offset < next || (offset > next && doubts_gap);
+        if !self.doubts || !self.taken.is_some_and(is_jump) {
+            return false;
+        }
+        (self.doubts, self.doubted, self.unplaced) = (false, true, true);
+        true
     }
 
     /// A new epoch.
@@ -230,6 +264,30 @@ mod tests {
         partitions.begin_epoch(id);
         let slot = partitions.get(id).unwrap();
         assert_eq!((slot.taken, slot.number, &*slot.topic), (None, 3, "a"));
+    }
+
+    #[test]
+    fn the_first_jump_after_a_seek_is_not_believed_and_the_second_is() {
+        let (now, mut partitions) = (Instant::now(), Partitions::default());
+        let id = partitions.id("a", 3);
+        partitions.begin_epoch(id);
+        let slot = partitions.get_mut(id).unwrap();
+        slot.taken = Some(100);
+        assert!(!slot.is_misplaced(0, now), "it was never put anywhere");
+        for at_end in [false, true] {
+            slot.at_end = at_end;
+            slot.begin_placing(now);
+            slot.unplaced = false;
+            assert!(!slot.is_misplaced(100, now));
+            assert!(!slot.is_misplaced(107, now + DOUBTS_GAPS_FOR), "a gap, long after");
+            assert_eq!(slot.is_misplaced(107, now), at_end, "a gap right after the end");
+            assert_eq!(slot.is_misplaced(0, now), !at_end, "one jump is doubted");
+            assert!(slot.unplaced, "and the client is to be put there again");
+            slot.begin_placing(now);
+            slot.unplaced = false;
+            assert!(!slot.is_misplaced(0, now), "it comes again: it is real");
+            assert!(!slot.unplaced);
+        }
     }
 
     #[test]

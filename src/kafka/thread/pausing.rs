@@ -132,11 +132,12 @@ impl Poller {
     /// until it has worked.
     pub(super) fn place(&mut self, ids: &[PartitionId]) {
         let (mut seek, mut lost, mut wake) = (Vec::new(), Vec::new(), Vec::new());
+        let now = Instant::now();
         for id in ids.iter().copied().filter(|id| !self.pauses.is_applied(*id)) {
             let Some(slot) = self.partitions.get_mut(id) else { continue };
             match slot.taken {
                 Some(next) => {
-                    slot.unplaced = true;
+                    slot.begin_placing(now);
                     seek.push((id, next));
                     // To offset zero the client seeks without a word to the leader's connection.
                     if next == 0 {
