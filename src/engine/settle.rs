@@ -84,10 +84,6 @@ impl Engine {
                 self.note_sample(now, lane, &batch.records, &sample);
             }
         }
-<<<<<<< HEAD
-        let cut_off = flight.by_deadline && now.mono.since(flight.since) >= flight.timeout;
-=======
->>>>>>> main
         let own_doing = status.is_some() || self.in_flight.is_alone_to_blame(now.mono, &flight);
         if matches!(answer, Answer::Done | Answer::Each(_) | Answer::Refused | Answer::TooLarge) {
             self.in_flight.heard(batch.id);
@@ -98,10 +94,7 @@ impl Engine {
         if answer == Answer::Failed && status.is_none() {
             self.retries.none_apart_before(now.mono + DYING);
         }
-<<<<<<< HEAD
-=======
         let cut_off = flight.by_deadline && now.mono.since(flight.since) >= flight.timeout;
->>>>>>> main
         let Flight { since, suspicion, budgeted, behind, records: sent, .. } = flight;
         if budgeted && answer == Answer::Done {
             self.retry_budget.on_success();
