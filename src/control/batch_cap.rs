@@ -32,7 +32,7 @@ const SLACK: f64 = 0.5;
 const SLACK_CHOSEN: f64 = 0.75;
 /// A cap that is too large by less than this is left where it is: shrinking it gains little.
 const SHRINK_BELOW: f64 = 0.5;
-/// A cap that is too small by less than this too.
+/// A cap that is too small by less than this too, unless the largest of all is worth having: nothing is beyond it.
 const GROW_ABOVE: f64 = 1.15;
 
 #[derive(Debug, Clone)]
@@ -96,7 +96,8 @@ impl BatchCap {
         }
         let aim = self.aim(sample.settled_at, within, known);
         let is_settled = self.since_move > sample.in_flight;
-        if f64::from(aim) > GROW_ABOVE * f64::from(cap) && is_full && is_settled {
+        let is_worth_it = f64::from(aim) > GROW_ABOVE * f64::from(cap) || (aim == within.max && aim > cap);
+        if is_worth_it && is_full && is_settled {
             return Some(self.wish(aim.min(cap.saturating_mul(2)), Reason::SlowStart));
         }
         // Far too large is brought down; a little too large costs nothing, because a batch is filled by its plan.
