@@ -13,8 +13,9 @@ use std::{
 use crate::{
     say::{complain, print},
     sim::trial::{
+        figures::Tally,
         file,
-        report::{self, Chapter, Tally},
+        report::{self, Chapter},
         suite::{Each, Effort, outcome},
         table,
     },

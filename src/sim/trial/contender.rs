@@ -148,7 +148,7 @@ impl Contender {
 
 /// Mean seconds of a batch of one, for laws that have to be told.
 fn service_s(case: &Case) -> f64 {
-    worker::batch_s(&case.worker, 1, case.mean_bytes() as u64)
+    worker::batch_s(&case.worker, 0.0, 1, case.mean_bytes() as u64)
 }
 
 /// The defaults with what the case tunes.

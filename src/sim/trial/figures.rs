@@ -1,5 +1,7 @@
 //! From runs to figures: what a seed showed in numbers, medians and worst seeds, and whether they lie in their bands.
 
+use std::borrow::Borrow;
+
 use crate::sim::trial::{
     case::{Band, Case},
     seen::Seen,
@@ -133,6 +135,40 @@ pub enum State {
     },
     /// Neither the goal nor what was known to hold.
     Broken,
+}
+
+/// How many bands hold, fall short as is known, and are broken.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
+    pub holds: usize,
+    pub short: usize,
+    pub broken: usize,
+}
+
+impl Tally {
+    pub fn of(verdicts: impl Iterator<Item = impl Borrow<Verdict>>) -> Self {
+        verdicts.fold(Self::default(), |mut tally, verdict| {
+            match verdict.borrow().state {
+                State::Holds => tally.holds += 1,
+                State::Short { .. } => tally.short += 1,
+                State::Broken => tally.broken += 1,
+            }
+            tally
+        })
+    }
+
+    pub fn all(self) -> usize {
+        self.holds + self.short + self.broken
+    }
+
+    /// The worst of them in a word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self { broken: 0, short: 0, .. } => "holds",
+            Self { broken: 0, .. } => "short",
+            _ => "broken",
+        }
+    }
 }
 
 impl Outcome {

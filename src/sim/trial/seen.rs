@@ -179,14 +179,12 @@ impl Seen {
             second.done += 1.0;
             second.age_s += age.as_secs_f64();
             second.age_worst_s = second.age_worst_s.max(age.as_secs_f64());
+            second.in_time += if in_time { 1.0 } else { 0.0 };
         }
         if in_time {
             self.in_time += 1;
             if let Some(member) = self.in_time_by.get_mut(who) {
                 *member += 1;
-            }
-            if let Some(second) = self.second(now) {
-                second.in_time += 1.0;
             }
         } else {
             self.late += 1;
@@ -216,10 +214,10 @@ impl Seen {
         let most = snapshot.control.wanted.batch_records_max;
         let middling = f64::from(1 + most) / 2.0;
         let bytes = case.mean_bytes() * middling;
-        let curve = case.worker.alpha + case.worker.beta * middling + case.worker.gamma * bytes / 1024.0;
         let at = now.0 as f64 * 1e-9;
-        let truth_ms =
-            1e3 * (curve + worker::more_s(&case.worker, at)) * worker::slowness(&case.worker, case.seconds, at);
+        let alpha = worker::alpha(&case.worker, at);
+        let curve = alpha + case.worker.beta * middling + case.worker.gamma * bytes / 1024.0;
+        let truth_ms = 1e3 * curve * worker::slowness(&case.worker, case.seconds, at);
         let foretold_ms = 0.5 * (route.batch_of_one_ms + route.batch_of_most_ms);
         self.model.batches += 1;
         let is_right = (foretold_ms / truth_ms).ln().abs() < 0.15;

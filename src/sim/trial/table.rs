@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 
 use crate::sim::trial::{
     case::Case,
-    figures::{Figures, Outcome, Rival, Spread, State, Verdict},
+    figures::{Figures, Outcome, Rival, Spread, State, Tally, Verdict},
     file::Scenario,
 };
 
@@ -28,11 +28,9 @@ fn row(text: &mut String, case: &Case, outcome: &Outcome) -> fmt::Result {
     let good = outcome.good(|run| run.goodput);
     let most = if outcome.is_exact { "" } else { "≥ " };
     let times = |times: Option<f64>| times.map_or_else(|| "–".to_owned(), |times| format!("{times:.2}"));
-    let verdicts = outcome.judge(case);
-    let verdict = match () {
-        () if verdicts.iter().any(|verdict| verdict.state == State::Broken) => "**broken**",
-        () if verdicts.iter().any(|verdict| verdict.state != State::Holds) => "**short**",
-        () => "holds",
+    let verdict = match Tally::of(outcome.judge(case).iter()).word() {
+        "holds" => "holds".to_owned(),
+        word => format!("**{word}**"),
     };
     writeln!(
         text,

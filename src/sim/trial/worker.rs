@@ -7,7 +7,7 @@ use crate::{
     sim::{
         rng::Rng,
         trial::{
-            case::{FaultKind, WorkerCase},
+            case::{FaultKind, Step, WorkerCase},
             noise,
         },
     },
@@ -156,8 +156,7 @@ impl<'a> Worker<'a> {
 
     /// Mean seconds of a batch begun at this moment.
     pub fn mean_s(&self, now: Instant, records: u32, bytes: u64) -> f64 {
-        let at = now.0 as f64 * 1e-9;
-        (batch_s(self.case, records, bytes) + more_s(self.case, at)) * self.slowness(now)
+        batch_s(self.case, now.0 as f64 * 1e-9, records, bytes) * self.slowness(now)
     }
 
     /// Whether a record, sent alone at this moment to the server that is free first, would have been done by `by`.
@@ -168,23 +167,26 @@ impl<'a> Worker<'a> {
     }
 }
 
-/// Mean seconds of a batch at the speed of the start.
-pub fn batch_s(case: &WorkerCase, records: u32, bytes: u64) -> f64 {
-    let padded = case.padding.iter().copied().find(|size| *size >= records).unwrap_or(records);
-    case.alpha + case.beta * f64::from(padded) + case.gamma * bytes as f64 / 1024.0
+/// What the latest step so far says of something, if any does.
+pub fn step<T>(case: &WorkerCase, at: f64, of: impl Fn(&Step) -> Option<T>) -> Option<T> {
+    case.steps.iter().rev().filter(|step| step.at <= at).find_map(of)
 }
 
-/// What a batch costs more than at the start, whatever is in it, at the speed of the start.
-pub fn more_s(case: &WorkerCase, at: f64) -> f64 {
-    let step = case.steps.iter().rev().find(|step| step.at <= at && step.alpha.is_some());
-    step.and_then(|step| step.alpha).map_or(0.0, |alpha| alpha - case.alpha)
+/// What a batch costs whatever is in it, seconds at the speed of the start.
+pub fn alpha(case: &WorkerCase, at: f64) -> f64 {
+    step(case, at, |step| step.alpha).unwrap_or(case.alpha)
+}
+
+/// Mean seconds of a batch begun `at` seconds into a run, at the speed of the start.
+pub fn batch_s(case: &WorkerCase, at: f64, records: u32, bytes: u64) -> f64 {
+    let padded = case.padding.iter().copied().find(|size| *size >= records).unwrap_or(records);
+    alpha(case, at) + case.beta * f64::from(padded) + case.gamma * bytes as f64 / 1024.0
 }
 
 /// How many times slower than at the start, `at` seconds into a run of so many.
 pub fn slowness(case: &WorkerCase, seconds: f64, at: f64) -> f64 {
-    let step = case.steps.iter().rev().find(|step| step.at <= at && step.slow.is_some());
     let drift = 1.0 + (case.drift - 1.0) * (at / seconds).clamp(0.0, 1.0);
-    step.and_then(|step| step.slow).unwrap_or(1.0) * drift * swing(case, at)
+    step(case, at, |step| step.slow).unwrap_or(1.0) * drift * swing(case, at)
 }
 
 /// A triangle instead of a sine: the same swing, and no platform's mathematics.
@@ -198,13 +200,12 @@ fn swing(case: &WorkerCase, at: f64) -> f64 {
 }
 
 pub fn servers(case: &WorkerCase, at: f64) -> u32 {
-    let step = case.steps.iter().rev().find(|step| step.at <= at && step.servers.is_some());
-    step.and_then(|step| step.servers).unwrap_or(case.servers)
+    step(case, at, |step| step.servers).unwrap_or(case.servers)
 }
 
 /// Records a second at best, with batches of up to `batch_max` at the speed of a moment.
 pub fn capacity(case: &WorkerCase, seconds: f64, at: f64, batch_max: u32, bytes: f64) -> f64 {
-    let rate = |b: u32| f64::from(b) / (batch_s(case, b, (bytes * f64::from(b)) as u64) + more_s(case, at));
+    let rate = |b: u32| f64::from(b) / batch_s(case, at, b, (bytes * f64::from(b)) as u64);
     let fits = |b: &u32| *b == 1 || case.bytes_max.is_none_or(|max| bytes * f64::from(*b) <= max as f64);
     let best = (1..=batch_max.max(1)).filter(fits).map(rate).fold(0.0, f64::max);
     let at_once = case.refuses_above.map_or(u32::MAX, |most| most).min(servers(case, at));

@@ -8,10 +8,9 @@ pub fn exact(case: &Case, arrivals: &[Arrival]) -> f64 {
     let (most, life_s) = (case.batch_max() as usize, case.workload.life[0]);
     let at_s: Vec<f64> = arrivals.iter().map(|arrival| arrival.at.0 as f64 * 1e-9).collect();
     let bytes = u64::from(case.workload.bytes[0]);
-    let alone: Vec<f64> =
-        (0..=most).map(|size| worker::batch_s(&case.worker, size as u32, bytes * size as u64)).collect();
     let batch_s = |at: f64, size: usize| {
-        (alone[size] + worker::more_s(&case.worker, at)) * worker::slowness(&case.worker, case.seconds, at)
+        worker::batch_s(&case.worker, at, size as u32, bytes * size as u64)
+            * worker::slowness(&case.worker, case.seconds, at)
     };
     let gets_faster = !case.worker.steps.is_empty() || case.worker.swing > 0.0 || case.worker.drift < 1.0;
     let rows = most + 1;

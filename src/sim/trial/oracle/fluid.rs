@@ -24,7 +24,7 @@ pub fn fluid(case: &Case, arrivals: &[Arrival], mut serve: impl FnMut(f64, f64))
     let mut waiting: BinaryHeap<Reverse<(i64, u64)>> = BinaryHeap::new();
     let mut next = 0;
     let longest = case.batch_max();
-    let batch_s = worker::batch_s(&case.worker, longest, (case.mean_bytes() * f64::from(longest)) as u64);
+    let bytes = (case.mean_bytes() * f64::from(longest)) as u64;
     for slot in 0..(case.ends_s() / SLOT_S).ceil() as u64 {
         let (from_s, to_s) = (slot as f64 * SLOT_S, (slot + 1) as f64 * SLOT_S);
         while let Some(arrival) = arrivals.get(next).filter(|arrival| (arrival.at.0 as f64) < to_s * 1e9) {
@@ -36,7 +36,7 @@ pub fn fluid(case: &Case, arrivals: &[Arrival], mut serve: impl FnMut(f64, f64))
             continue;
         }
         let slowness = worker::slowness(&case.worker, case.seconds, from_s);
-        let batch_s = (batch_s + worker::more_s(&case.worker, from_s)) * slowness;
+        let batch_s = worker::batch_s(&case.worker, from_s, longest, bytes) * slowness;
         let before_s = (from_s - batch_s).max(0.0);
         let room = SLOT_S * possible_at(case, from_s).max(possible_at(case, before_s));
         let mut left = room;

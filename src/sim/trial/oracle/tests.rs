@@ -44,7 +44,7 @@ impl Tiny {
                 || self.records.iter().enumerate().filter(|(i, _)| set >> i & 1 == 1).map(|(_, record)| *record);
             let start = members().map(|(at, _)| seconds(at)).fold(free_s[server], f64::max);
             let slowness = worker::slowness(&self.case.worker, self.case.seconds, start);
-            let end = start + slowness * worker::batch_s(&self.case.worker, size, 1000 * u64::from(size));
+            let end = start + slowness * worker::batch_s(&self.case.worker, start, size, 1000 * u64::from(size));
             if members().all(|(at, life)| end <= seconds(at + life)) {
                 let mut free_s = free_s.to_vec();
                 free_s[server] = end;

@@ -3,7 +3,7 @@
 use std::fmt::{self, Write};
 
 use super::{
-    Chapter, Tally,
+    Chapter,
     columns::{COLUMNS, Column},
     figure,
     plot::escape,
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::sim::trial::{
     case::Case,
-    figures::{Figures, Outcome, Spread, State, Verdict},
+    figures::{Figures, Outcome, Spread, State, Tally, Verdict},
     suite::Effort,
 };
 
@@ -92,11 +92,13 @@ fn contents(out: &mut String, chapters: &[Chapter]) -> fmt::Result {
 }
 
 fn tag(tally: Tally) -> String {
-    match tally {
-        Tally { broken: 0, short: 0, holds } => format!("<span class=\"tag ok\">{holds} hold</span>"),
-        Tally { broken: 0, short, .. } => format!("<span class=\"tag short\">{short} short</span>"),
-        Tally { broken, .. } => format!("<span class=\"tag broken\">{broken} broken</span>"),
-    }
+    let Tally { holds, short, broken } = tally;
+    let text = match tally.word() {
+        "holds" => format!("{holds} hold"),
+        "short" => format!("{short} short"),
+        word => format!("{broken} {word}"),
+    };
+    format!("<span class=\"tag {}\">{text}</span>", tally.word())
 }
 
 fn shortfalls(out: &mut String, chapters: &[Chapter]) -> fmt::Result {
@@ -229,14 +231,6 @@ fn cell(column: &Column, runs: &[Figures]) -> String {
 }
 
 fn class(verdicts: &[Verdict], column: &Column) -> &'static str {
-    let mut own = verdicts.iter().filter(|verdict| column.names.contains(&verdict.what)).peekable();
-    if own.peek().is_none() {
-        return "";
-    }
-    let states: Vec<&State> = own.map(|verdict| &verdict.state).collect();
-    match () {
-        () if states.contains(&&State::Broken) => "broken",
-        () if states.iter().any(|state| **state != State::Holds) => "short",
-        () => "ok",
-    }
+    let own = Tally::of(verdicts.iter().filter(|verdict| column.names.contains(&verdict.what)));
+    if own.all() == 0 { "" } else { own.word() }
 }

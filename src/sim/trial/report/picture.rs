@@ -36,9 +36,9 @@ fn shades(case: &Case) -> Vec<(f64, f64)> {
         }
     }
     let is_other = |at: f64| {
-        let usual = worker::servers(&case.worker, 0.0) == worker::servers(&case.worker, at);
-        let step = case.worker.steps.iter().rev().find(|step| step.at <= at && step.slow.is_some());
-        !usual || step.is_some_and(|step| step.slow != Some(1.0))
+        worker::servers(&case.worker, at) != worker::servers(&case.worker, 0.0)
+            || worker::alpha(&case.worker, at) != worker::alpha(&case.worker, 0.0)
+            || worker::step(&case.worker, at, |step| step.slow).is_some_and(|slow| slow != 1.0)
     };
     let ends = case.worker.steps.iter().skip(1).map(|step| step.at).chain([case.seconds]);
     let steps = case.worker.steps.iter().map(|step| step.at).zip(ends);

@@ -36,9 +36,9 @@ nav li{display:flex;justify-content:space-between;gap:8px;padding:3px 0;border-b
 th,td{padding:4px 8px;text-align:right;border-bottom:1px solid var(--grid);white-space:nowrap}\
 th{font-weight:600;color:var(--soft);vertical-align:bottom;white-space:normal;line-height:1.25;min-width:5em}th.say{text-align:left}th:first-child,td:first-child{text-align:left}\
 tr.own td{font-weight:600;background:var(--card)}tr.band td{color:var(--soft)}td.say{text-align:left;white-space:normal;min-width:26ch}\
-td.ok{color:var(--good)}td.short{color:var(--warn);background:var(--warnbg)}td.broken{color:var(--bad);background:var(--badbg)}\
+td.holds{color:var(--good)}td.short{color:var(--warn);background:var(--warnbg)}td.broken{color:var(--bad);background:var(--badbg)}\
 .tag{display:inline-block;border-radius:20px;padding:0 9px;font-size:12px;font-weight:600;line-height:20px;white-space:nowrap}\
-.tag.ok{background:var(--goodbg);color:var(--good)}.tag.short{background:var(--warnbg);color:var(--warn)}\
+.tag.holds{background:var(--goodbg);color:var(--good)}.tag.short{background:var(--warnbg);color:var(--warn)}\
 .tag.broken{background:var(--badbg);color:var(--bad)}\
 details{margin:4px 0 12px}summary{cursor:pointer;color:var(--t0)}svg.fig{width:100%;height:auto;display:block}\
 dl{display:grid;grid-template-columns:max-content 1fr;gap:4px 16px;font-size:14px}dt{font-weight:600}dd{margin:0;color:var(--soft)}\
