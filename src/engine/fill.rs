@@ -78,8 +78,7 @@ impl View {
                 // What is only sent to see may not make a batch too large, nor be one of its own unless the worker is idle.
                 let room = match taken {
                     0 if bounds.worker_is_idle && plan.take == 0 => Room::Idle,
-                    0 => Room::None,
-                    _ if taken < bounds.records_max && fits() => Room::Beside,
+                    1.. if taken < bounds.records_max && fits() => Room::Beside,
                     _ => Room::None,
                 };
                 match shed.judge(room) {

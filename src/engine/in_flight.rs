@@ -41,6 +41,13 @@ pub struct InFlight {
     answered: Option<BatchId>,
 }
 
+impl Flight {
+    /// Its call has taken as long as it may.
+    pub fn has_timed_out(&self, now: Instant) -> bool {
+        now.since(self.since) >= self.timeout
+    }
+}
+
 impl InFlight {
     /// The id the next batch will have.
     pub fn next_id(&self) -> BatchId {
@@ -74,8 +81,7 @@ impl InFlight {
     /// what was out beside it: any other while its connection broke, and while it timed out any other unless one that was
     /// sent later has been answered.
     pub fn is_alone_to_blame(&self, now: Instant, flight: &Flight) -> bool {
-        let timed_out = now.since(flight.since) >= flight.timeout;
-        !flight.has_company || (timed_out && self.answered > Some(flight.id))
+        !flight.has_company || (flight.has_timed_out(now) && self.answered > Some(flight.id))
     }
 
     /// A batch is out that nothing may go beside.

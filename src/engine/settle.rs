@@ -94,7 +94,7 @@ impl Engine {
         if answer == Answer::Failed && status.is_none() {
             self.retries.none_apart_before(now.mono + DYING);
         }
-        let cut_off = flight.by_deadline && now.mono.since(flight.since) >= flight.timeout;
+        let cut_off = flight.by_deadline && flight.has_timed_out(now.mono);
         let Flight { since, suspicion, budgeted, behind, records: sent, .. } = flight;
         if budgeted && answer == Answer::Done {
             self.retry_budget.on_success();

@@ -63,6 +63,11 @@ impl Bench {
         self.step(Event::Wake);
     }
 
+    /// Records the worker has finished.
+    fn finished(&self) -> u32 {
+        self.facts.iter().map(|f| if let Fact::Completed { records, .. } = f { *records } else { 0 }).sum()
+    }
+
     /// Steps at every moment the engine asks for, until nothing is left to do or a batch is out.
     fn wake_until_dispatch(&mut self) {
         for _ in 0..1000 {

@@ -10,7 +10,7 @@
 //! Between the rebalance and the seek the client may already have asked for the offset past the end. The broker knows of
 //! none, the client starts where `auto.offset.reset` says, and that overrules the seek: the log would be read from its
 //! beginning once more, or some of it not at all. So the first jump after a seek is not believed either
-//! ([`Slot::is_misplaced`]): the client is put to its place once more, and a jump that is real comes again.
+//! ([`Slot::disbelieves`]): the client is put to its place once more, and a jump that is real comes again.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -100,8 +100,9 @@ impl Slot {
         self.doubts_gaps_until = (self.doubts && self.at_end).then(|| now + DOUBTS_GAPS_FOR);
     }
 
-    /// Whether a record or an end at `offset` shows that the client is not where it was put, so that it has to be put there again.
-    pub fn is_misplaced(&mut self, offset: i64, now: Instant) -> bool {
+    /// A record or an end at `offset` has come. True when it shows that the client is not where it was put: it is owed a
+    /// seek to its place again, and the next jump is believed.
+    pub fn disbelieves(&mut self, offset: i64, now: Instant) -> bool {
         let doubts_gap = self.doubts_gaps_until.is_some_and(|until| now < until);
         let is_jump = |next: i64| offset < next || (offset > next && doubts_gap);
         if !self.doubts || !self.taken.is_some_and(is_jump) {
@@ -273,19 +274,19 @@ mod tests {
         partitions.begin_epoch(id);
         let slot = partitions.get_mut(id).unwrap();
         slot.taken = Some(100);
-        assert!(!slot.is_misplaced(0, now), "it was never put anywhere");
+        assert!(!slot.disbelieves(0, now), "it was never put anywhere");
         for at_end in [false, true] {
             slot.at_end = at_end;
             slot.begin_placing(now);
             slot.unplaced = false;
-            assert!(!slot.is_misplaced(100, now));
-            assert!(!slot.is_misplaced(107, now + DOUBTS_GAPS_FOR), "a gap, long after");
-            assert_eq!(slot.is_misplaced(107, now), at_end, "a gap right after the end");
-            assert_eq!(slot.is_misplaced(0, now), !at_end, "one jump is doubted");
+            assert!(!slot.disbelieves(100, now));
+            assert!(!slot.disbelieves(107, now + DOUBTS_GAPS_FOR), "a gap, long after");
+            assert_eq!(slot.disbelieves(107, now), at_end, "a gap right after the end");
+            assert_eq!(slot.disbelieves(0, now), !at_end, "one jump is doubted");
             assert!(slot.unplaced, "and the client is to be put there again");
             slot.begin_placing(now);
             slot.unplaced = false;
-            assert!(!slot.is_misplaced(0, now), "it comes again: it is real");
+            assert!(!slot.disbelieves(0, now), "it comes again: it is real");
             assert!(!slot.unplaced);
         }
     }

@@ -310,14 +310,13 @@ impl Elasticity {
             return None;
         }
         if condition != Condition::Open {
-            self.phase = None;
             // Not to stay below for nothing.
-            if self.step == Step::OneLess {
+            let breaks_off = self.step == Step::OneLess;
+            if breaks_off {
                 self.hold(now);
-                self.phase = None;
-                return Some(Reason::Settled);
             }
-            return None;
+            self.phase = None;
+            return breaks_off.then_some(Reason::Settled);
         }
         if let Some(regain) = self.regained() {
             self.centre = self.bounded(regain);

@@ -38,8 +38,7 @@ fn a_record_that_kills_the_worker_is_given_up_and_nothing_that_was_out_beside_it
     bench.poll(0..12);
     assert_eq!(until_rid_of(&mut bench, 2), [2]);
     assert_eq!(bench.letters[0].record.notes.attempts, 3);
-    let finished = bench.facts.iter().map(|f| if let Fact::Completed { records, .. } = f { *records } else { 0 });
-    assert_eq!((finished.sum::<u32>(), bench.violations()), (11, 0));
+    assert_eq!((bench.finished(), bench.violations()), (11, 0));
 }
 
 #[test]
@@ -116,8 +115,7 @@ fn a_worker_that_goes_on_losing_calls_does_not_put_the_last_try_off_for_ever() {
             bench.step(Event::DeadLettered(DeadLettered::Acknowledged { letter }));
         }
     }
-    let finished = bench.facts.iter().map(|f| if let Fact::Completed { records, .. } = f { *records } else { 0 });
-    let (finished, waiting) = (finished.sum::<u32>(), bench.engine.snapshot(bench.now).retry.records);
+    let (finished, waiting) = (bench.finished(), bench.engine.snapshot(bench.now).retry.records);
     assert!(finished > 1_000 && waiting < 64, "{finished} finished, {waiting} wait to be tried again");
     let held = bench.engine.snapshot(bench.now).partitions.iter().map(|p| p.frontier_age_ms).max();
     assert!(held < Some(60_000), "a frontier has not moved for {held:?} ms");

@@ -40,7 +40,7 @@ impl super::Poller {
             return;
         }
         match message.kind() {
-            Kind::Record | Kind::End if slot.is_misplaced(message.offset(), now) => self.place_again_at = Some(now),
+            Kind::Record | Kind::End if slot.disbelieves(message.offset(), now) => self.place_again_at = Some(now),
             Kind::Record => {
                 if slot.taken.is_some_and(|next| message.offset() < next) {
                     // The log was cut or made anew: what was its end no longer is.
