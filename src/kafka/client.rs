@@ -55,6 +55,9 @@ const FETCH_QUEUE_BACKOFF_MAX: Duration = Duration::from_millis(10);
 /// librdkafka's own default; less when the session is short.
 const HEARTBEAT_MAX: Duration = Duration::from_secs(3);
 
+/// Between questions about the topics, where they are named.
+const TOPICS_AGAIN_MS: u32 = 30_000;
+
 /// How long a dead letter may take to be acknowledged before it is given back.
 const DEAD_LETTER_TIMEOUT_MS: u32 = 30_000;
 
@@ -110,6 +113,10 @@ pub fn consumer_properties(settings: &KafkaSettings) -> Result<Properties, Clien
     set("fetch.max.bytes", fetch_bytes_max(prefetch).to_string());
     set("fetch.message.max.bytes", (prefetch / 4).clamp(64 * 1024, MIB).to_string());
     set("max.poll.interval.ms", millis(settings.max_poll_interval));
+    if !has_pattern(settings) {
+        // The client asks for a topic that it may not see only this often. Asking for all there are would cost more.
+        set("topic.metadata.refresh.interval.ms", TOPICS_AGAIN_MS.to_string());
+    }
     set("enable.metrics.push", "false".to_owned());
     if !is_consumer_protocol(settings) {
         // With the newer group protocol these are the broker's, and setting them makes the client refuse to start.
@@ -134,8 +141,11 @@ const TOPIC_BLACKLIST: &str = "topic.blacklist";
 /// again for ever: the consumer does not see that topic.
 fn dead_letters_pattern(settings: &KafkaSettings) -> Option<String> {
     let topic = settings.dead_letter_topic.as_ref()?;
-    let patterns = settings.topics.iter().any(|topic| topic.starts_with('^'));
-    patterns.then(|| format!("^{}$", topic.replace('.', "\\.")))
+    has_pattern(settings).then(|| format!("^{}$", topic.replace('.', "\\.")))
+}
+
+fn has_pattern(settings: &KafkaSettings) -> bool {
+    settings.topics.iter().any(|topic| topic.starts_with('^'))
 }
 
 /// What one fetch response may bring at most, with this prefetch budget.

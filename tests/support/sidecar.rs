@@ -27,7 +27,7 @@ impl Sidecar {
         std::fs::create_dir_all(&dir).unwrap();
         let log = dir.join(format!("{name}.log"));
         let out = std::fs::OpenOptions::new().create(true).append(true).open(&log).unwrap();
-        let child = Command::new(env!("CARGO_BIN_EXE_sluicegate"))
+        let child = Command::new(binary())
             .arg("run")
             .env_clear()
             .env("PATH", std::env::var("PATH").unwrap_or_default())
@@ -131,6 +131,11 @@ impl Drop for Sidecar {
             tail.iter().rev().for_each(|line| eprintln!("{line}"));
         }
     }
+}
+
+/// The binary of this build, or another: `SLUICEGATE_BINARY`, for what needs TLS.
+pub fn binary() -> PathBuf {
+    std::env::var_os("SLUICEGATE_BINARY").map_or_else(|| env!("CARGO_BIN_EXE_sluicegate").into(), PathBuf::from)
 }
 
 /// Looks every few milliseconds until there is something to see.

@@ -322,6 +322,8 @@ impl Telemetry {
                     first_record_ms = millis(*first_record)
                 });
             }
+            // What was refused is told with the client's errors.
+            SourceNote::Refused(_) => {}
             // Counted; whoever asked was told why.
             SourceNote::RequestRefused { .. } => {}
             SourceNote::Recalled { routes, concurrency, age } => {

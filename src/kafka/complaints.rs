@@ -1,0 +1,128 @@
+//! What the client complains about, in words that help whoever has to mend it: which group, which mechanism, what to look
+//! at. What changes from one complaint to the next (times, counts) is left out, so that the same reads the same.
+
+use rdkafka::error::RDKafkaErrorCode as Code;
+
+use crate::kafka::settings::KafkaSettings;
+
+const TOPIC_REFUSED: i32 = Code::TopicAuthorizationFailed as i32;
+const GROUP_REFUSED: i32 = Code::GroupAuthorizationFailed as i32;
+const LOGIN: i32 = Code::Authentication as i32;
+const SASL_LOGIN: i32 = Code::SaslAuthenticationFailed as i32;
+const TLS: i32 = Code::SSL as i32;
+
+#[derive(Debug)]
+pub struct Complaints {
+    group: String,
+    mechanism: String,
+}
+
+impl Complaints {
+    pub fn of(settings: &KafkaSettings) -> Self {
+        let set = |name: &str| settings.pass_through.get(name);
+        let mechanism = set("sasl.mechanism").or_else(|| set("sasl.mechanisms"));
+        // librdkafka's default.
+        Self { group: settings.group_id.clone(), mechanism: mechanism.map_or("GSSAPI", String::as_str).to_owned() }
+    }
+
+    /// By librdkafka's number for the error.
+    pub fn word(&self, code: i32, said: &str) -> String {
+        let said = without_times(said);
+        match code {
+            GROUP_REFUSED => format!("{said}: READ on the group {} is needed", self.group),
+            TOPIC_REFUSED => format!("{said}: READ on the topic is needed"),
+            LOGIN | SASL_LOGIN => format!("{said}: {}", self.login()),
+            TLS if said.contains(UNVERIFIED) => unverified(said),
+            _ => said.to_owned(),
+        }
+    }
+
+    fn login(&self) -> String {
+        let mechanism = self.mechanism.to_ascii_uppercase();
+        let from = match mechanism.as_str() {
+            "OAUTHBEARER" => "KAFKA_OAUTH_TOKEN_FILE",
+            "GSSAPI" => "KAFKA_CFG_SASL_MECHANISM",
+            _ => "KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD",
+        };
+        format!("the mechanism is {mechanism}, look at {from}")
+    }
+}
+
+/// The brokers know who we are and do not let us.
+pub fn is_refusal(code: i32) -> bool {
+    matches!(code, TOPIC_REFUSED | GROUP_REFUSED)
+}
+
+const UNVERIFIED: &str = "certificate verify failed";
+
+/// The client has the same words for all three causes, and they name only one.
+fn unverified(said: &str) -> String {
+    let upto = said.find(UNVERIFIED).map_or(said.len(), |at| at + UNVERIFIED.len());
+    let (broker, _) = said.split_once("/bootstrap").or_else(|| said.split_once(": ")).unwrap_or((said, ""));
+    let address = broker.rsplit('/').find(|part| part.contains(':')).unwrap_or("HOST:PORT");
+    format!(
+        "{}: the broker's certificate is of no authority in KAFKA_CFG_SSL_CA_LOCATION, or for another host, or over; \
+         `openssl s_client -connect {address} -CAfile CA -verify_return_error` says which",
+        said.get(..upto).unwrap_or(said)
+    )
+}
+
+/// Without "(after 3ms in state CONNECT, 1 identical error(s) suppressed)", and without a full stop.
+fn without_times(said: &str) -> &str {
+    let cut = said.rfind(" (after ").filter(|_| said.ends_with(')'));
+    cut.and_then(|at| said.get(..at)).unwrap_or(said).trim_end_matches('.')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(mechanism: &str) -> Complaints {
+        Complaints { group: "orders".to_owned(), mechanism: mechanism.to_owned() }
+    }
+
+    #[test]
+    fn a_complaint_says_what_is_concerned_and_what_to_look_at() {
+        let table = [
+            (
+                Code::GroupAuthorizationFailed,
+                "FindCoordinator response error: Group authorization failed.",
+                "FindCoordinator response error: Group authorization failed: READ on the group orders is needed",
+            ),
+            (
+                Code::TopicAuthorizationFailed,
+                "Subscribed topic not available: t: Broker: Topic authorization failed",
+                "Subscribed topic not available: t: Broker: Topic authorization failed: READ on the topic is needed",
+            ),
+            (
+                Code::Authentication,
+                "sasl_ssl://b:1/bootstrap: SASL authentication error: no (after 310ms in state AUTH_REQ)",
+                "sasl_ssl://b:1/bootstrap: SASL authentication error: no: the mechanism is PLAIN, look at \
+                 KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD",
+            ),
+            (
+                Code::BrokerTransportFailure,
+                "b:1/1: Connect to ipv4#127.0.0.1:1 failed: Connection refused (after 0ms in state CONNECT, 1 \
+                 identical error(s) suppressed)",
+                "b:1/1: Connect to ipv4#127.0.0.1:1 failed: Connection refused",
+            ),
+            (Code::AllBrokersDown, "1/1 brokers are down", "1/1 brokers are down"),
+        ];
+        for (code, said, expected) in table {
+            assert_eq!(of("plain").word(code as i32, said), expected);
+        }
+        assert!(of("OAUTHBEARER").word(LOGIN, "no").ends_with("KAFKA_OAUTH_TOKEN_FILE"));
+    }
+
+    #[test]
+    fn a_certificate_that_is_not_believed_has_three_causes_and_a_way_to_tell_them_apart() {
+        let handshake = "SSL handshake failed: error:0A000086:SSL routines::certificate verify failed: broker \
+                         certificate could not be verified, verify that ssl.ca.location is correctly configured";
+        for broker in ["ssl://b.example:9093/bootstrap", "sasl_ssl://b.example:9093/1"] {
+            let told = of("PLAIN").word(TLS, &format!("{broker}: {handshake} (after 3ms in state SSL_HANDSHAKE)"));
+            assert!(told.starts_with(&format!("{broker}: SSL handshake failed")), "{told}");
+            assert!(told.contains("-connect b.example:9093 "), "{told}");
+            assert!(!told.contains("correctly configured") && !told.contains("3ms"), "{told}");
+        }
+    }
+}
