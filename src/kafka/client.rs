@@ -13,7 +13,7 @@ use rdkafka::{
     producer::{BaseProducer, DefaultProducerContext},
 };
 
-use crate::kafka::{context::Context, settings::KafkaSettings};
+use crate::kafka::{complaints, context::Context, settings::KafkaSettings};
 
 type Properties = BTreeMap<String, String>;
 
@@ -239,7 +239,10 @@ pub fn consumer_context(settings: &KafkaSettings) -> Context {
 fn explain(error: KafkaError, values: &[&str]) -> ClientError {
     match error {
         KafkaError::ClientConfig(_, said, name, _) => ClientError::Property { why: why(&said).to_owned(), name },
-        KafkaError::ClientCreation(said) => ClientError::Client(scrub(said, values)),
+        KafkaError::ClientCreation(said) => {
+            let advice = complaints::advice(&said);
+            ClientError::Client(scrub(said, values) + advice)
+        }
         KafkaError::Nul(_) => ClientError::Client("a property holds a NUL".to_owned()),
         other => ClientError::Client(scrub(other.to_string(), values)),
     }

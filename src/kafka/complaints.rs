@@ -1,6 +1,8 @@
 //! What the client complains about, in words that help whoever has to mend it: which group, which mechanism, what to look
 //! at. What changes from one complaint to the next (times, counts) is left out, so that the same reads the same.
 
+use std::net::IpAddr;
+
 use rdkafka::error::RDKafkaErrorCode as Code;
 
 use crate::kafka::settings::KafkaSettings;
@@ -60,11 +62,31 @@ fn unverified(said: &str) -> String {
     let upto = said.find(UNVERIFIED).map_or(said.len(), |at| at + UNVERIFIED.len());
     let (broker, _) = said.split_once("/bootstrap").or_else(|| said.split_once(": ")).unwrap_or((said, ""));
     let address = broker.rsplit('/').find(|part| part.contains(':')).unwrap_or("HOST:PORT");
+    let host = address.rsplit_once(':').map_or(address, |(host, _)| host.trim_matches(['[', ']']));
+    let verify = if host.parse::<IpAddr>().is_ok() { "-verify_ip" } else { "-verify_hostname" };
     format!(
-        "{}: the broker's certificate is of no authority in KAFKA_CFG_SSL_CA_LOCATION, or for another host, or over; \
-         `openssl s_client -connect {address} -CAfile CA -verify_return_error` says which",
+        "{}: the broker's certificate is by no authority of KAFKA_CFG_SSL_CA_LOCATION, or for another host, or over; \
+         `openssl s_client -connect {address} {verify} {host} -verify_return_error -CAfile CA` says which",
         said.get(..upto).unwrap_or(said)
     )
+}
+
+/// What to look at when no client can be made because of this.
+pub fn advice(said: &str) -> &'static str {
+    let of = |property: &str| said.contains(&format!("{property} failed"));
+    if of("ssl.ca.location") {
+        "; KAFKA_CFG_SSL_CA_LOCATION cannot be read or holds no certificate in PEM"
+    } else if of("ssl.key.location") && said.contains("mismatch") {
+        "; the key of KAFKA_CFG_SSL_KEY_LOCATION is not that of KAFKA_CFG_SSL_CERTIFICATE_LOCATION"
+    } else if of("ssl.key.location") {
+        "; KAFKA_CFG_SSL_KEY_LOCATION cannot be read or is locked with another password than KAFKA_SSL_KEY_PASSWORD"
+    } else if of("ssl.certificate.location") {
+        "; KAFKA_CFG_SSL_CERTIFICATE_LOCATION cannot be read or holds no certificate in PEM"
+    } else if said.contains("no certificate assigned") {
+        "; KAFKA_CFG_SSL_CERTIFICATE_LOCATION is needed beside the key"
+    } else {
+        ""
+    }
 }
 
 /// Without "(after 3ms in state CONNECT, 1 identical error(s) suppressed)", and without a full stop.
@@ -121,8 +143,10 @@ mod tests {
         for broker in ["ssl://b.example:9093/bootstrap", "sasl_ssl://b.example:9093/1"] {
             let told = of("PLAIN").word(TLS, &format!("{broker}: {handshake} (after 3ms in state SSL_HANDSHAKE)"));
             assert!(told.starts_with(&format!("{broker}: SSL handshake failed")), "{told}");
-            assert!(told.contains("-connect b.example:9093 "), "{told}");
+            assert!(told.contains("-connect b.example:9093 -verify_hostname b.example "), "{told}");
             assert!(!told.contains("correctly configured") && !told.contains("3ms"), "{told}");
         }
+        let told = of("PLAIN").word(TLS, &format!("ssl://[::1]:9093/1: {handshake}"));
+        assert!(told.contains("-connect [::1]:9093 -verify_ip ::1 "), "{told}");
     }
 }

@@ -39,6 +39,11 @@ impl Visitor {
         self.rights.give(Right::Join(&self.stage.group));
     }
 
+    /// From now on without these flags.
+    pub fn forget(&mut self, which: impl Fn(&str) -> bool) {
+        self.way.retain(|(flag, _)| !which(flag));
+    }
+
     /// `flags` win over how it comes in otherwise.
     pub fn sidecar(&self, flags: &[(&str, &str)]) -> Sidecar {
         let mut all: Vec<_> = self.way.iter().map(|(name, value)| (*name, value.as_str())).collect();
@@ -77,7 +82,7 @@ pub fn complaint(sidecar: &Sidecar, words: &str) -> String {
     let told = eventually(&format!("a complaint with {words:?}"), WITHIN, || {
         let events = sidecar.events("client_error");
         let said = events.iter().map(|event| format!("{}: {}", text(&event["code"]), text(&event["detail"])));
-        said.filter(|said| said.contains(words)).last()
+        said.rev().find(|said| said.contains(words))
     });
     let state = eventually("the state", WITHIN, || sidecar.state());
     let errors = state["last_errors"].as_array().unwrap();
