@@ -35,6 +35,10 @@ impl Complaints {
             TOPIC_REFUSED => format!("{said}: READ on the topic is needed"),
             LOGIN | SASL_LOGIN => format!("{said}: {}", self.login()),
             TLS if said.contains(UNVERIFIED) => unverified(said),
+            _ if is_alert(said) => format!(
+                "{said}: the broker does not take our certificate, or there is none; look at \
+                 KAFKA_CFG_SSL_CERTIFICATE_LOCATION and KAFKA_CFG_SSL_KEY_LOCATION"
+            ),
             _ => said.to_owned(),
         }
     }
@@ -53,6 +57,11 @@ impl Complaints {
 /// The brokers know who we are and do not let us.
 pub fn is_refusal(code: i32) -> bool {
     matches!(code, TOPIC_REFUSED | GROUP_REFUSED)
+}
+
+/// The broker ended the handshake because of a certificate, which can only be ours.
+fn is_alert(said: &str) -> bool {
+    said.contains(" alert ") && (said.contains("certificate") || said.contains("unknown ca"))
 }
 
 const UNVERIFIED: &str = "certificate verify failed";
@@ -127,6 +136,13 @@ mod tests {
                 "b:1/1: Connect to ipv4#127.0.0.1:1 failed: Connection refused (after 0ms in state CONNECT, 1 \
                  identical error(s) suppressed)",
                 "b:1/1: Connect to ipv4#127.0.0.1:1 failed: Connection refused",
+            ),
+            (
+                Code::BrokerTransportFailure,
+                "ssl://b:1/1: Receive failed: error:0A000412:SSL routines::ssl/tls alert bad certificate: SSL alert number 42",
+                "ssl://b:1/1: Receive failed: error:0A000412:SSL routines::ssl/tls alert bad certificate: SSL alert \
+                 number 42: the broker does not take our certificate, or there is none; look at \
+                 KAFKA_CFG_SSL_CERTIFICATE_LOCATION and KAFKA_CFG_SSL_KEY_LOCATION",
             ),
             (Code::AllBrokersDown, "1/1 brokers are down", "1/1 brokers are down"),
         ];

@@ -69,7 +69,7 @@ fn a_client_with_a_certificate_is_let_in_and_one_without_is_told() {
     visitor.stage.verdict(Repeats::AtMost(0)).holds();
     visitor.forget(|flag| flag.contains("SSL_CERTIFICATE") || flag.contains("SSL_KEY"));
     let mut without = visitor.sidecar(&[]);
-    let said = complaint(&without, "certificate");
+    let said = complaint(&without, "look at KAFKA_CFG_SSL_CERTIFICATE_LOCATION and KAFKA_CFG_SSL_KEY_LOCATION");
     await_held_up(&mut without, "joining");
     assert!(without.stop().0.success());
     println!("mutual TLS: 1000 delivered; without a certificate: {said}");
@@ -97,7 +97,7 @@ fn a_certificate_that_is_not_believed_is_told_with_the_way_to_find_out_why() {
         assert_no_flood(&sidecar);
         assert_keeps_secrets(&sidecar, &[]);
         assert!(sidecar.stop().0.success());
-        println!("{door:?}: {said}\n  {why}");
+        println!("a certificate that is not believed: told, and openssl says {why:?}");
     }
 }
 
@@ -112,7 +112,7 @@ fn follow(advised: &str, ca: &Path) -> String {
 
 #[test]
 #[ignore = "needs a binary with TLS, see main.rs"]
-fn a_certificate_that_is_changed_at_the_broker_under_way_costs_nothing() {
+fn a_certificate_that_is_changed_at_the_broker_under_way_loses_nothing() {
     let behaviour = Behaviour::after(Duration::from_millis(5));
     let mut visitor = visitor(Place::own_as(broker::own), Door::SealedLogin, "rotated", behaviour);
     visitor.allow();
