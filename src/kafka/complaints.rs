@@ -16,6 +16,7 @@ const TLS: i32 = Code::SSL as i32;
 #[derive(Debug)]
 pub struct Complaints {
     group: String,
+    topics: Vec<String>,
     mechanism: String,
 }
 
@@ -24,7 +25,8 @@ impl Complaints {
         let set = |name: &str| settings.pass_through.get(name);
         let mechanism = set("sasl.mechanism").or_else(|| set("sasl.mechanisms"));
         // librdkafka's default.
-        Self { group: settings.group_id.clone(), mechanism: mechanism.map_or("GSSAPI", String::as_str).to_owned() }
+        let mechanism = mechanism.map_or("GSSAPI", String::as_str).to_owned();
+        Self { group: settings.group_id.clone(), topics: settings.topics.clone(), mechanism }
     }
 
     /// By librdkafka's number for the error.
@@ -32,7 +34,10 @@ impl Complaints {
         let said = without_times(said);
         match code {
             GROUP_REFUSED => format!("{said}: READ on the group {} is needed", self.group),
-            TOPIC_REFUSED => format!("{said}: READ on the topic is needed"),
+            TOPIC_REFUSED if self.topics.iter().any(|topic| said.contains(topic)) => {
+                format!("{said}: READ on the topic is needed")
+            }
+            TOPIC_REFUSED => format!("{said}: READ on {} is needed", self.topics.join(", ")),
             LOGIN | SASL_LOGIN => format!("{said}: {}", self.login()),
             TLS if said.contains(UNVERIFIED) => unverified(said),
             _ if is_alert(said) => format!(
@@ -109,7 +114,8 @@ mod tests {
     use super::*;
 
     fn of(mechanism: &str) -> Complaints {
-        Complaints { group: "orders".to_owned(), mechanism: mechanism.to_owned() }
+        let topics = ["paid", "sent"].map(str::to_owned).to_vec();
+        Complaints { group: "orders".to_owned(), topics, mechanism: mechanism.to_owned() }
     }
 
     #[test]
@@ -122,8 +128,13 @@ mod tests {
             ),
             (
                 Code::TopicAuthorizationFailed,
-                "Subscribed topic not available: t: Broker: Topic authorization failed",
-                "Subscribed topic not available: t: Broker: Topic authorization failed: READ on the topic is needed",
+                "Subscribed topic not available: paid: Broker: Topic authorization failed",
+                "Subscribed topic not available: paid: Broker: Topic authorization failed: READ on the topic is needed",
+            ),
+            (
+                Code::TopicAuthorizationFailed,
+                "ConsumerGroupHeartbeat failed: Broker: Topic authorization failed",
+                "ConsumerGroupHeartbeat failed: Broker: Topic authorization failed: READ on paid, sent is needed",
             ),
             (
                 Code::Authentication,

@@ -51,12 +51,14 @@ pub struct Ports {
     pub beside: [u16; BESIDE],
 }
 
-const BESIDE: usize = 6;
+const BESIDE: usize = 5;
 
 impl Ports {
-    /// For so many nodes. All are held until all are known, so that they differ.
+    /// For so many nodes. All are held until all are known, so that they differ; and they are not of those that the
+    /// kernel gives to outgoing connections, so that none takes one before the broker has it, or while it is down.
     pub fn free(nodes: usize) -> Vec<Self> {
-        let held: Vec<_> = (0..nodes * (2 + BESIDE)).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+        let tried = std::iter::repeat_with(|| TcpListener::bind(("127.0.0.1", fastrand::u16(10_000..30_000))));
+        let held: Vec<_> = tried.flatten().take(nodes * (2 + BESIDE)).collect();
         let ports: Vec<u16> = held.iter().map(|listener| listener.local_addr().unwrap().port()).collect();
         let each = ports.chunks(2 + BESIDE).map(|ports| Self {
             clients: ports[0],
