@@ -30,9 +30,13 @@ fn check(flags: &[(&str, &str)]) -> (Option<i32>, String) {
     (output.status.code(), String::from_utf8_lossy(&said).into_owned())
 }
 
-fn visitor(place: Place, door: Door, name: &str, behaviour: Behaviour) -> Visitor {
+fn assert_has_tls() {
     let (code, said) = check(&[]);
     assert_eq!(code, Some(0), "SLUICEGATE_BINARY has to be one with TLS: {said}");
+}
+
+fn visitor(place: Place, door: Door, name: &str, behaviour: Behaviour) -> Visitor {
+    assert_has_tls();
     Visitor::at(place, door, name, behaviour)
 }
 
@@ -136,6 +140,7 @@ fn a_certificate_that_is_changed_at_the_broker_under_way_loses_nothing() {
 #[test]
 #[ignore = "needs a binary with TLS, see main.rs"]
 fn check_says_which_file_of_a_certificate_is_no_good() {
+    assert_has_tls();
     let dir = tempfile::tempdir().unwrap();
     certificates::make(dir.path());
     let at = |name: &str| dir.path().join(name).display().to_string();
