@@ -237,6 +237,7 @@ fn rare_facts() -> Vec<Fact> {
         Fact::Abandoned { records: 2, cause: "revoked" },
         Fact::Released { partitions: 1, unfinished: 2, took: MS },
         Fact::OffsetReset { topic: topic(), number, expected: 9, offset },
+        Fact::RecordsGone { topic: topic(), number, from: 7, to: 9 },
         Fact::CommitAnswered { results: vec![result], took: MS },
         Fact::Stale { what: "answer" },
         Fact::CommittedDiffers { topic: topic(), number: 0, known: 7, found: None },

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
-    engine::{event::Assignment, fact::PauseReason, ledger::Ledger, queue::LaneId},
+    engine::{event::Assignment, fact::PauseReason, gone::Gap, ledger::Ledger, queue::LaneId},
     record::{Epoch, PartitionId, Record},
     time::Instant,
 };
@@ -42,6 +42,10 @@ pub struct Partition {
     pub audited: Option<i64>,
     /// The offset that was told to hold the frontier while nearly everything behind it is done.
     pub head_told: Option<i64>,
+    /// What the group had committed when this epoch began.
+    pub resumed_at: Option<i64>,
+    /// The widest jump of the offsets that nobody has looked into yet.
+    pub gap: Option<Gap>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,6 +123,8 @@ impl Partitions {
             stall: Stall::default(),
             audited: None,
             head_told: None,
+            resumed_at: assignment.committed.as_ref().map(|kept| kept.offset),
+            gap: None,
         });
     }
 
@@ -170,6 +176,7 @@ impl Partition {
         self.dirty = false;
         self.stall = Stall::default();
         (self.audited, self.head_told) = (None, None);
+        (self.resumed_at, self.gap) = (None, None);
         self.pauses = Pauses::default();
     }
 

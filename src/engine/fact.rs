@@ -155,6 +155,13 @@ pub enum Fact {
         expected: i64,
         offset: i64,
     },
+    /// Retention deleted what lay from `from` up to `to` before it was read.
+    RecordsGone {
+        topic: Arc<str>,
+        number: i32,
+        from: i64,
+        to: i64,
+    },
     CommitAsked {
         offsets: Vec<(PartitionId, i64)>,
     },

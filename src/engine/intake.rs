@@ -52,6 +52,7 @@ impl Engine {
             let takes_in = |p: &&mut Partition| p.phase == Phase::Active && !p.pauses.stopped && self.drain.is_none();
             if let Some(partition) = self.partitions.get_mut(end.partition).filter(takes_in) {
                 partition.end = partition.end.max(Some(end.offset));
+                partition.note_gap(now.mono, end.offset);
                 if partition.ledger.reach_end(end.offset) {
                     self.commits.mark_dirty(end.partition, &mut partition.dirty);
                 }
@@ -103,6 +104,7 @@ impl Engine {
             // The record that stopped the partition holds the frontier: this one comes again after a restart.
             return false;
         }
+        partition.note_gap(now.mono, record.offset);
         match partition.ledger.charge(now.mono, record.offset) {
             Ok(seq) => record.notes.seq = seq,
             Err(LedgerError::Backwards { expected, offset }) => {

@@ -215,6 +215,8 @@ table! {
         "Times a record was found to hold its partition's frontier with nearly everything behind it done.";
     OFFSET_RESETS: Counter, Events, Facts, "sluicegate_offset_resets_total", [],
         "Times a partition's offsets went back; each starts a new epoch.";
+    GONE: Counter, Records, Facts, "sluicegate_gone_records_total", [],
+        "Records that retention deleted before they were read: lost. At most so many, as markers and gaps among them count. Should stay 0.";
 
     // The group.
     ASSIGNED: Gauge, Partitions, Snapshot, "sluicegate_assigned_partitions", [],

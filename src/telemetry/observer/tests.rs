@@ -244,6 +244,10 @@ fn every_fact_has_its_line_with_its_fields() {
         ),
         (Fact::OffsetReset { topic: topic1(), number, expected: 99, offset }, and(json!({"expected": 99}))),
         (
+            Fact::RecordsGone { topic: topic1(), number, from: 5, to: 9 },
+            json!({"topic": "a", "partition": 1, "from": 5, "to": 9}),
+        ),
+        (
             Fact::CommittedDiffers { topic: topic1(), number, known: 8, found: Some(9) },
             json!({"topic": "a", "partition": 1, "known": 8, "found": 9}),
         ),
