@@ -61,18 +61,23 @@ pub enum Phase {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Pauses {
     pub span: bool,
+    pub uncommitted: bool,
     pub order: bool,
     pub stopped: bool,
 }
 
 impl Pauses {
     pub fn any(self) -> bool {
-        self.span || self.order || self.stopped
+        self.span || self.uncommitted || self.order || self.stopped
     }
 
     pub fn reasons(self) -> impl Iterator<Item = PauseReason> {
-        let each =
-            [(self.span, PauseReason::Span), (self.order, PauseReason::Order), (self.stopped, PauseReason::Stopped)];
+        let each = [
+            (self.span, PauseReason::Span),
+            (self.uncommitted, PauseReason::Uncommitted),
+            (self.order, PauseReason::Order),
+            (self.stopped, PauseReason::Stopped),
+        ];
         each.into_iter().filter_map(|(on, reason)| on.then_some(reason))
     }
 }
@@ -183,6 +188,12 @@ impl Partition {
     /// All that was asked for is acknowledged.
     pub fn is_committed(&self) -> bool {
         self.asked == self.committed && self.asked_revision == self.committed_revision
+    }
+
+    /// Records finished since what the group acknowledged: after a kill they come again, as far as the commit's metadata
+    /// did not tell of them.
+    pub fn uncommitted(&self) -> u64 {
+        self.ledger.revision().saturating_sub(self.committed_revision)
     }
 
     /// What was asked for has failed: it is asked for again.

@@ -123,7 +123,7 @@ impl Engine {
         let broken =
             (span > self.settings.span_max).then(|| format!("{}-{}: span {span}", partition.topic, partition.number));
         self.look(Invariant::I6, broken.is_none(), || broken.unwrap_or_default(), out);
-        self.pause_for_span(record.partition, out);
+        self.pause_for_span(now, record.partition, out);
         true
     }
 
@@ -162,7 +162,9 @@ impl Engine {
     }
 
     pub(super) fn on_committed(&mut self, now: Now, id: CommitId, results: Vec<CommitResult>, out: &mut Effects) {
-        match self.commits.on_answer(now.mono, id, &results, &mut self.partitions) {
+        let took = self.commits.on_answer(now.mono, id, &results, &mut self.partitions);
+        results.iter().for_each(|result| self.reopen_committed(result.partition, out));
+        match took {
             Some(took) => out.fact(Fact::CommitAnswered { results, took }),
             None => out.fact(Fact::Stale { what: "commit" }),
         }

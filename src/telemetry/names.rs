@@ -19,7 +19,7 @@ const fn any(name: &'static str) -> Label {
 }
 
 const GATE_STAGE: Label = one_of("stage", &["soft", "hard"]);
-const PAUSE_REASON: Label = one_of("reason", &["queue_full", "span", "order", "stopped"]);
+const PAUSE_REASON: Label = one_of("reason", &["queue_full", "span", "uncommitted", "order", "stopped"]);
 const EXPIRY_STAGE: Label = one_of("stage", &["intake", "queue", "batch", "send", "retry"]);
 const POISON_REASON: Label = one_of(
     "reason",

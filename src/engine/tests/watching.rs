@@ -3,6 +3,7 @@
 use super::*;
 use crate::engine::{
     event::{Committed, PartitionEnd, Pulse},
+    fact::PauseReason,
     queue::LaneId,
 };
 
@@ -193,4 +194,39 @@ fn a_question_that_is_not_answered_is_asked_again() {
     assert_eq!(asks(&bench), 3);
     bench.step(Event::StartsRead(vec![(P0, 120)]));
     assert_eq!(gone(&bench), [(100, 150)]);
+}
+
+/// The worker finishes whatever comes, for so long, and the group answers each commit with `outcome`.
+fn flow(bench: &mut Bench, next: &mut i64, seconds: u64, outcome: &CommitOutcome) {
+    for _ in 0..seconds {
+        bench.pass(1_000);
+        if bench.commands.iter().rposition(|c| matches!(c, Command::Pause(_)))
+            <= bench.commands.iter().rposition(|c| matches!(c, Command::Resume(_)))
+        {
+            bench.poll(*next..*next + 8);
+            *next += 8;
+        }
+        bench.pass(100);
+        while !bench.out.is_empty() {
+            bench.answer(Answer::Done);
+        }
+        if bench.engine.snapshot(bench.now).commit.in_flight {
+            bench.answer_commit(outcome.clone());
+        }
+    }
+}
+
+#[test]
+fn what_is_finished_while_no_commit_is_taken_is_bounded_by_the_span() {
+    let mut bench = Bench::new(EngineSettings { span_max: 200, max_poll_records: 8, ..settings() });
+    let (mut next, failed) = (0, CommitOutcome::Failed("COORDINATOR_LOAD_IN_PROGRESS".to_owned()));
+    flow(&mut bench, &mut next, 9, &failed);
+    assert_eq!(bench.engine.snapshot(bench.now).partitions[0].paused, [], "a coordinator may move");
+    flow(&mut bench, &mut next, 100, &failed);
+    assert_eq!(bench.engine.snapshot(bench.now).partitions[0].paused, [PauseReason::Uncommitted]);
+    assert!(next <= 200, "{next} records taken with none committed");
+    // The coordinator is back: the next commit is taken, and on it goes.
+    flow(&mut bench, &mut next, 10, &CommitOutcome::Applied);
+    assert_eq!(bench.engine.snapshot(bench.now).partitions[0].paused, []);
+    assert!(next > 200 && bench.violations() == 0);
 }
