@@ -33,7 +33,8 @@ use sluicegate::{
     record::PartitionId,
     runtime::handle::{self, Request},
     telemetry::{
-        self, Telemetry, log,
+        self, Telemetry,
+        log::{self, Log, lines::Lines},
         settings::{LogFormat, LogLevel, LogSettings},
     },
 };
@@ -86,12 +87,12 @@ impl Stage {
             move || serve(inbox, &engine)
         });
         let settings = LogSettings { format: LogFormat::Json, level: LogLevel::Info };
-        let (subscriber, log_level) = log::subscriber(&settings, std::io::sink);
+        let (subscriber, level) = log::subscriber(&settings, std::io::sink);
         let admin = bound.serve(Context {
             readiness: readiness.clone(),
             driver,
             readout,
-            log_level,
+            log: Log { level, lines: Lines::default() },
             poll: poll.clone(),
             now: Arc::new(Default::default),
             poll_limit,

@@ -29,12 +29,13 @@ fn every_fact_has_its_line_with_its_fields() {
         assert_eq!(fields, expected, "{}", event.name());
         seen.insert(event.name());
     }
-    // What the source notes, and what the limiter says, is told elsewhere.
+    // What the source notes, and what the log says of itself, is told elsewhere.
     let others = [
         "refetched",
         "reading_resumed",
         "client_error",
         "events_suppressed",
+        "log_lines_dropped",
         "state_recalled",
         "state_ignored",
         "state_not_kept",
