@@ -144,7 +144,7 @@ where
         log: log.clone(),
         poll: PollPulse::default(),
         now: Arc::new(move || clock.now()),
-        poll_limit: settings.kafka.max_poll_interval / 10,
+        poll_limit: settings.engine.poll_gap_max,
         drain_timeout: settings.shutdown_timeout,
         silence: Silence::default(),
     };

@@ -71,6 +71,11 @@ impl Outbox {
         self.in_flight
     }
 
+    /// None is held or on its way.
+    pub fn is_empty(&self) -> bool {
+        self.held.is_empty() && self.in_flight == 0
+    }
+
     fn is_full(&self) -> bool {
         self.in_flight >= IN_FLIGHT_MAX
     }

@@ -22,6 +22,8 @@ pub enum Event {
     Polled { records: Vec<Record>, ends: Vec<PartitionEnd> },
     /// Where the source reads and where the log ends; about once a second.
     Progress(Vec<Progress>),
+    /// How the source kept its pace; about once a second, where it has a thread of its own.
+    Pulse(Pulse),
     /// A dispatched batch came back.
     Settled(Settled),
     /// The answer to [`Command::Commit`].
@@ -127,6 +129,14 @@ pub struct Progress {
     pub end: Option<i64>,
     /// Whether the leader answered within the last interval.
     pub leader_answers: bool,
+}
+
+/// Polls since the last pulse that was told.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Pulse {
+    pub polls: u32,
+    /// The longest time from one poll to the next.
+    pub longest_gap: Duration,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]

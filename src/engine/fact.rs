@@ -207,6 +207,9 @@ pub enum Fact {
     },
 }
 
+/// Promises of pace: whoever stops the process, or starves it, breaks them too, and nothing is lost by it.
+pub const OF_PACE: [&str; 2] = ["I8", "I10"];
+
 /// Where a record was found to be expired.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Stage {

@@ -65,6 +65,7 @@ use crate::{
         retry::{RetryBudget, RetryPool},
         sentinel::{Invariant, Sentinels},
         settings::EngineSettings,
+        watchdog::Standing,
         worker_health::WorkerHealth,
     },
     record::Record,
@@ -129,6 +130,7 @@ pub struct Engine {
     /// A single fresh record is being sent to a worker that is taken for broken, whatever else would hold it back.
     probing: bool,
     starving: Starving,
+    standing: Standing,
     sentinels: Sentinels,
     audit: Audit,
     /// Emptied record lists, to be filled again. Bound: twice the concurrency limit in force, and a few to fill batches with.
@@ -180,6 +182,7 @@ impl Engine {
             clearing: false,
             probing: false,
             starving: Starving::default(),
+            standing: Standing::default(),
             sentinels: Sentinels::default(),
             audit: Audit::default(),
             spare: Vec::new(),
@@ -194,6 +197,7 @@ impl Engine {
             Event::Revoked { partitions, lost } => self.on_revoked(now, partitions, lost, out),
             Event::Polled { records, ends } => self.on_polled(now, records, &ends, out),
             Event::Progress(progress) => self.on_progress(now, &progress, out),
+            Event::Pulse(pulse) => self.on_pulse(pulse, out),
             Event::Settled(settled) => self.on_settled(now, settled, out),
             Event::Committed { id, results } => self.on_committed(now, id, results, out),
             Event::CommittedRead(found) => self.on_committed_read(&found, out),

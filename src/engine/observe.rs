@@ -133,6 +133,7 @@ impl Engine {
             },
             partitions,
             stalled: self.stalled(),
+            sending_stands: self.sending_stands(),
             heads_of_line: self.heads(),
             violations: self.sentinels.breaches(),
             sentinels: self.sentinels.state(),

@@ -122,6 +122,7 @@ fn settings(rng: &mut Rng) -> EngineSettings {
         audit_every: None,
         revoke_drain: Duration::from_millis(one_of(rng, &[0, 100, 2_000, 10_000])),
         stall_after: Duration::from_millis(one_of(rng, &[2_000, 30_000])),
+        poll_gap_max: Duration::from_secs(30),
         head_of_line_after: Duration::from_secs(60),
         head_of_line_letters: false,
         requests: None,

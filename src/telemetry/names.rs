@@ -39,7 +39,7 @@ const ANSWER: Label =
     one_of("answer", &["done", "each", "busy", "away", "failed", "refused", "too_large", "misconfigured"]);
 const REQUEST_OUTCOME: Label =
     one_of("outcome", &["done", "rejected", "failed", "expired", "unavailable", "full", "draining", "gone"]);
-const INVARIANT: Label = one_of("invariant", &["I1", "I2", "I3", "I4", "I5", "I6", "I7", "I9"]);
+const INVARIANT: Label = one_of("invariant", &["I1", "I2", "I3", "I4", "I5", "I6", "I7", "I8", "I9", "I10"]);
 const KNOB: Label = one_of(
     "knob",
     &["concurrency", "batch_size", "linger_ms", "pause_threshold_pct", "resume_threshold_pct", "pause_hard_after_ms"],

@@ -287,6 +287,7 @@ fn every_flag_reaches_its_setting() {
         audit_every: Some(ms(420_000)),
         revoke_drain: ms(9000),
         stall_after: ms(29_000),
+        poll_gap_max: ms(30_000),
         head_of_line_after: ms(61_000),
         head_of_line_letters: true,
         control: ControlSettings {

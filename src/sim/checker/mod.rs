@@ -164,7 +164,7 @@ impl Checker {
             Event::Drain { deadline } => self.on_drain(*deadline, broker),
             Event::Requested(request) => self.on_requested(now, request),
             Event::CallerGone(id) => self.on_caller_gone(*id),
-            Event::Progress(_) | Event::CommittedRead(_) | Event::Left | Event::Wake => {}
+            Event::Progress(_) | Event::Pulse(_) | Event::CommittedRead(_) | Event::Left | Event::Wake => {}
         }
     }
 
