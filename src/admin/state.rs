@@ -27,6 +27,7 @@ pub struct State<'a> {
     /// Why it is not ready.
     pub reasons: Vec<String>,
     log_level: &'static str,
+    log_lines_dropped: u64,
     poll_age_ms: Option<u64>,
     /// Absent before the engine runs and while it does not answer.
     #[serde(flatten)]
@@ -96,7 +97,8 @@ impl Context {
             alive: look.is_alive(),
             ready: reasons.is_empty(),
             reasons,
-            log_level: self.log_level.level().name(),
+            log_level: self.log.level.level().name(),
+            log_lines_dropped: self.log.lines.dropped(),
             poll_age_ms: look.poll_age.and_then(|age| u64::try_from(age.as_millis()).ok()),
             engine: look.snapshot.as_ref().map(EngineState::of),
             last_errors: self.readout.last_errors(),

@@ -128,8 +128,6 @@ pub struct Engine {
     next_sweep: Instant,
     /// Nothing more is sent until a record that is to go with nothing beside it has gone.
     clearing: bool,
-    /// A single fresh record is being sent to a worker that is taken for broken, whatever else would hold it back.
-    probing: bool,
     starving: Starving,
     standing: Standing,
     sentinels: Sentinels,
@@ -183,7 +181,6 @@ impl Engine {
             drain: None,
             next_sweep: Instant::ZERO,
             clearing: false,
-            probing: false,
             starving: Starving::default(),
             standing: Standing::default(),
             sentinels: Sentinels::default(),

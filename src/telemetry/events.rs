@@ -126,6 +126,8 @@ table! {
         "It is not: `stale`, `foreign_worker`, `foreign_version`, `broken`, `unreadable`, `from_the_future`, `nonsense`, or `off`.";
     StateNotKept WARN "state_not_kept" ["detail"]
         "What was learnt could not be written to `STATE_DIR`; it is tried again.";
+    LogLinesDropped WARN "log_lines_dropped" ["dropped"]
+        "So many lines are missing here: standard error was not read and the room for lines was used up, or it could not be written to.";
     EventsSuppressed INFO "events_suppressed" ["of"]
         "A second ended with events of the kind `of` left out and none after them to say so.";
 }
