@@ -186,7 +186,7 @@ fn the_page_is_whole_before_anything_has_happened() {
     for name in ["sluicegate_queue_records", "sluicegate_queue_records_max", "sluicegate_invariant_violations_total"] {
         assert_eq!((page.get(name), page.count(name)), (Some(0.0), 1), "{name}: one series without labels");
     }
-    assert_eq!(page.count("sluicegate_pauses_total"), 8);
+    assert_eq!(page.count("sluicegate_pauses_total"), 10);
     assert_eq!(page.get(r#"sluicegate_engine_state{state="absent"}"#), Some(1.0));
 }
 
@@ -251,6 +251,7 @@ fn rare_facts() -> Vec<Fact> {
         Fact::Abandoned { records: 2, cause: "revoked" },
         Fact::Released { partitions: 1, unfinished: 2, took: MS },
         Fact::OffsetReset { topic: topic(), number, expected: 9, offset },
+        Fact::RecordsGone { topic: topic(), number, from: 7, to: 9 },
         Fact::CommitAnswered { results: vec![result], took: MS },
         Fact::Stale { what: "answer" },
         Fact::CommittedDiffers { topic: topic(), number: 0, known: 7, found: None },
@@ -345,8 +346,7 @@ fn the_labels_of_the_table_are_the_names_in_the_engine() {
     let values = |metric: &telemetry::metric::Metric, label: usize| metric.labels[label].values.to_vec();
     assert_eq!(values(&names::EXPIRED, 0), Stage::ALL.map(Stage::name));
     assert_eq!(values(&names::PAUSES, 0), [GateStage::Soft, GateStage::Hard].map(GateStage::name));
-    let reasons = [PauseReason::QueueFull, PauseReason::Span, PauseReason::Order, PauseReason::Stopped];
-    assert_eq!(values(&names::PAUSES, 1), reasons.map(PauseReason::name));
+    assert_eq!(values(&names::PAUSES, 1), PauseReason::ALL.map(PauseReason::name));
     let poison = [
         Reason::OutOfAttempts,
         Reason::Refused,

@@ -24,6 +24,8 @@ pub enum Event {
     Progress(Vec<Progress>),
     /// How the source kept its pace; about once a second, where it has a thread of its own.
     Pulse(Pulse),
+    /// The answer to [`Command::ReadStarts`], for the partitions of which it is known.
+    StartsRead(Vec<(PartitionId, i64)>),
     /// A dispatched batch came back.
     Settled(Settled),
     /// The answer to [`Command::Commit`].
@@ -72,6 +74,8 @@ pub enum Command {
     Commit { id: CommitId, offsets: Vec<Mark> },
     /// Ask the group what it has committed. Answered by [`Event::CommittedRead`], or not at all.
     ReadCommitted(Vec<PartitionId>),
+    /// Ask the leaders where these logs begin. Answered by [`Event::StartsRead`], or not at all.
+    ReadStarts(Vec<PartitionId>),
     /// Give these revoked partitions back to the group.
     Release(Vec<PartitionId>),
     /// Leave the group; everything that could be committed is.

@@ -155,6 +155,13 @@ pub enum Fact {
         expected: i64,
         offset: i64,
     },
+    /// Retention deleted what lay from `from` up to `to` before it was read.
+    RecordsGone {
+        topic: Arc<str>,
+        number: i32,
+        from: i64,
+        to: i64,
+    },
     CommitAsked {
         offsets: Vec<(PartitionId, i64)>,
     },
@@ -286,6 +293,9 @@ pub enum PauseReason {
     QueueFull,
     /// Too many records of this partition wait for the one that holds its frontier.
     Span,
+    /// Commits have not been taken for a while, and too many of its records are finished meanwhile: all of them would come
+    /// again.
+    Uncommitted,
     /// Its records would fill the queue while a retry keeps them from being sent (`ORDERING=key|partition`).
     Order,
     /// A record holds the partition (`POISON_POLICY=stop`).
@@ -293,10 +303,13 @@ pub enum PauseReason {
 }
 
 impl PauseReason {
+    pub const ALL: [Self; 5] = [Self::QueueFull, Self::Span, Self::Uncommitted, Self::Order, Self::Stopped];
+
     pub const fn name(self) -> &'static str {
         match self {
             Self::QueueFull => "queue_full",
             Self::Span => "span",
+            Self::Uncommitted => "uncommitted",
             Self::Order => "order",
             Self::Stopped => "stopped",
         }

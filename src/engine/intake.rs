@@ -52,6 +52,7 @@ impl Engine {
             let takes_in = |p: &&mut Partition| p.phase == Phase::Active && !p.pauses.stopped && self.drain.is_none();
             if let Some(partition) = self.partitions.get_mut(end.partition).filter(takes_in) {
                 partition.end = partition.end.max(Some(end.offset));
+                partition.note_gap(now.mono, end.offset);
                 if partition.ledger.reach_end(end.offset) {
                     self.commits.mark_dirty(end.partition, &mut partition.dirty);
                 }
@@ -103,6 +104,7 @@ impl Engine {
             // The record that stopped the partition holds the frontier: this one comes again after a restart.
             return false;
         }
+        partition.note_gap(now.mono, record.offset);
         match partition.ledger.charge(now.mono, record.offset) {
             Ok(seq) => record.notes.seq = seq,
             Err(LedgerError::Backwards { expected, offset }) => {
@@ -121,7 +123,7 @@ impl Engine {
         let broken =
             (span > self.settings.span_max).then(|| format!("{}-{}: span {span}", partition.topic, partition.number));
         self.look(Invariant::I6, broken.is_none(), || broken.unwrap_or_default(), out);
-        self.pause_for_span(record.partition, out);
+        self.pause_for_span(now, record.partition, out);
         true
     }
 
@@ -160,7 +162,9 @@ impl Engine {
     }
 
     pub(super) fn on_committed(&mut self, now: Now, id: CommitId, results: Vec<CommitResult>, out: &mut Effects) {
-        match self.commits.on_answer(now.mono, id, &results, &mut self.partitions) {
+        let took = self.commits.on_answer(now.mono, id, &results, &mut self.partitions);
+        results.iter().for_each(|result| self.reopen_committed(result.partition, out));
+        match took {
             Some(took) => out.fact(Fact::CommitAnswered { results, took }),
             None => out.fact(Fact::Stale { what: "commit" }),
         }

@@ -23,6 +23,7 @@ pub mod fact;
 mod failed;
 mod fill;
 mod gate;
+mod gone;
 mod head_of_line;
 mod in_flight;
 mod intake;
@@ -131,6 +132,8 @@ pub struct Engine {
     standing: Standing,
     sentinels: Sentinels,
     audit: Audit,
+    /// When the brokers were last asked where logs begin.
+    starts_asked_at: Option<Instant>,
     /// Emptied record lists, to be filled again. Bound: twice the concurrency limit in force, and a few to fill batches with.
     spare: Vec<Vec<Record>>,
 }
@@ -182,6 +185,7 @@ impl Engine {
             standing: Standing::default(),
             sentinels: Sentinels::default(),
             audit: Audit::default(),
+            starts_asked_at: None,
             spare: Vec::new(),
         }
     }
@@ -201,6 +205,7 @@ impl Engine {
             Event::DeadLettered(answer) => self.on_dead_lettered(now, answer, out),
             Event::Requested(request) => self.on_requested(now, request, out),
             Event::CallerGone(id) => self.on_caller_gone(now, id, out),
+            Event::StartsRead(found) => self.on_starts_read(&found, out),
             Event::Left => self.on_left(out),
             Event::Drain { deadline } => self.on_drain(deadline, out),
             Event::Wake => {}

@@ -59,6 +59,7 @@ impl Engine {
         self.look_at_sending(now, out);
         self.look_for_heads(now, out);
         self.ask_for_committed(now, out);
+        self.ask_for_starts(now, out);
     }
 
     /// Something waits to be sent, the worker could take it, and nothing is out: that must not last. What may lie between

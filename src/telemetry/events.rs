@@ -104,6 +104,8 @@ table! {
         "Revoked partitions went back; the next owner delivers the `unfinished` again.";
     OffsetReset WARN "offset_reset" ["topic", "partition", "expected", "offset"]
         "A partition's offsets went back: a new epoch starts.";
+    RecordsGone ERROR "records_gone" ["topic", "partition", "from", "to"]
+        "Retention deleted what lay from `from` up to `to` before it was read: those records are lost. Reading goes on at `to`.";
     PartitionRepaired WARN "partition_repaired" ["topic", "partition", "again"]
         "A partition stood still for no reason and was resumed at its position; `again` counts the repairs in a row.";
     CommittedDiffers ERROR "committed_differs" ["topic", "partition", "known", "found"]

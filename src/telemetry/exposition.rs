@@ -149,10 +149,8 @@ fn write_control(page: &mut Page<'_>, s: &Snapshot) {
 }
 
 fn write_partitions(page: &mut Page<'_>, s: &Snapshot) {
-    const REASONS: [PauseReason; 4] =
-        [PauseReason::QueueFull, PauseReason::Span, PauseReason::Order, PauseReason::Stopped];
     page.head(&n::PAUSED);
-    for reason in REASONS {
+    for reason in PauseReason::ALL {
         let paused = s.partitions.iter().filter(|p| p.paused.contains(&reason)).count();
         page.sample(&n::PAUSED, &[reason.name()], paused as f64);
     }

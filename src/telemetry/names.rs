@@ -19,7 +19,7 @@ const fn any(name: &'static str) -> Label {
 }
 
 const GATE_STAGE: Label = one_of("stage", &["soft", "hard"]);
-const PAUSE_REASON: Label = one_of("reason", &["queue_full", "span", "order", "stopped"]);
+const PAUSE_REASON: Label = one_of("reason", &["queue_full", "span", "uncommitted", "order", "stopped"]);
 const EXPIRY_STAGE: Label = one_of("stage", &["intake", "queue", "batch", "send", "retry"]);
 const POISON_REASON: Label = one_of(
     "reason",
@@ -215,6 +215,8 @@ table! {
         "Times a record was found to hold its partition's frontier with nearly everything behind it done.";
     OFFSET_RESETS: Counter, Events, Facts, "sluicegate_offset_resets_total", [],
         "Times a partition's offsets went back; each starts a new epoch.";
+    GONE: Counter, Records, Facts, "sluicegate_gone_records_total", [],
+        "Records that retention deleted before they were read: lost. At most so many, as markers and gaps among them count. Should stay 0.";
 
     // The group.
     ASSIGNED: Gauge, Partitions, Snapshot, "sluicegate_assigned_partitions", [],

@@ -308,7 +308,7 @@ pub fn repeats_of_a_cut_off(classic: Repeats) -> Repeats {
 /// A session short enough to wait for. Under the newer protocol it is the broker's, and just as long.
 fn group_flags() -> &'static [(&'static str, &'static str)] {
     if is_new_protocol() {
-        return &[("KAFKA_CFG_GROUP_PROTOCOL", "consumer")];
+        return &[("KAFKA_GROUP_PROTOCOL", "consumer")];
     }
     &[("KAFKA_CFG_SESSION_TIMEOUT_MS", "6000"), ("KAFKA_CFG_HEARTBEAT_INTERVAL_MS", "500")]
 }

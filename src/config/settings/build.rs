@@ -13,7 +13,7 @@ use crate::{
         value::{Absent, Values},
     },
     engine::settings::{EngineSettings, Ordering, PoisonPolicy, RetrySettings, TombstonePolicy},
-    kafka::settings::KafkaSettings,
+    kafka::settings::{GroupProtocol, KafkaSettings},
     telemetry::settings::{LogFormat, LogLevel, LogSettings},
     worker::settings::{ValueFormat, WorkerSettings},
 };
@@ -108,6 +108,10 @@ pub(crate) fn kafka(values: &Values, pass_through: &PassThrough) -> Result<Kafka
         topics,
         group_id: values.get(&KAFKA_GROUP_ID).unwrap_or_default(),
         group_instance_id: values.get(&KAFKA_GROUP_INSTANCE_ID),
+        group_protocol: match values.need(&KAFKA_GROUP_PROTOCOL)? {
+            "consumer" => GroupProtocol::Consumer,
+            _ => GroupProtocol::Classic,
+        },
         client_id: values.need(&KAFKA_CLIENT_ID)?,
         fetch_max_wait: values.need(&FETCH_MAX_WAIT_MS)?,
         fetch_queue_backoff: values.need(&FETCH_QUEUE_BACKOFF_MS)?,

@@ -44,6 +44,7 @@ const PROMISED: &[(&str, &str)] = &[
     ("WORKER_PROTOCOL", "json"),
     ("LOG_FORMAT", "human"),
     ("LOG_LEVEL", "info"),
+    ("KAFKA_GROUP_PROTOCOL", "classic"),
     ("KAFKA_OFFSET_RESET", "earliest"),
     ("ADMIN_ADDR", "127.0.0.1:9464"),
 ];
@@ -232,6 +233,7 @@ const ELSEWHERE: &[&Flag] = &[
     &USE_MANUAL_COMMIT,
     &POISON_POLICY,
     &KAFKA_OAUTH_TOKEN_FILE,
+    &KAFKA_GROUP_PROTOCOL,
     &ALLOW_REMOTE_WORKER,
     &WORKER_PROTOCOL,
     &TTL_MODE,

@@ -197,6 +197,7 @@ impl Poller {
             Request::Engine(Command::Pause(ids)) => self.pause(&ids),
             Request::Engine(Command::Resume(ids)) => self.resume(&ids),
             Request::Engine(Command::ReadCommitted(ids)) => drop(self.ask(About::Audit, &ids)),
+            Request::Engine(Command::ReadStarts(ids)) => drop(self.ask(About::LogStart, &ids)),
             Request::Engine(Command::Repair(id)) => self.repair(id),
             Request::Engine(Command::Release(ids)) => self.release(&ids),
         }

@@ -63,6 +63,7 @@ impl Telemetry {
             Fact::CommittedDiffers { .. } => to.committed_differs.increment(1),
             Fact::HeadOfLine(_) => to.heads_told.increment(1),
             Fact::OffsetReset { .. } => to.offset_resets.increment(1),
+            Fact::RecordsGone { from, to: next, .. } => to.gone.increment(next.saturating_sub(*from).unsigned_abs()),
             Fact::CommitAsked { .. } => to.commits_asked.increment(1),
             Fact::CommitAnswered { results, took } => {
                 to.commit_latency.record(took.as_secs_f64());

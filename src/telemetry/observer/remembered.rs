@@ -39,6 +39,9 @@ impl Telemetry {
             Fact::OffsetReset { topic, number, expected, offset } => {
                 (EventName::OffsetReset, format!("{}, expected {expected}", at(topic, *number, *offset)))
             }
+            Fact::RecordsGone { topic, number, from, to } => {
+                (EventName::RecordsGone, format!("{topic}-{number}: {from} up to {to}"))
+            }
             Fact::CommitAnswered { results, .. } => {
                 let failed = results.iter().find_map(|result| match &result.outcome {
                     CommitOutcome::Failed(code) => Some((self.names.get(result.partition), code)),

@@ -266,6 +266,11 @@ impl Telemetry {
                     topic = &**topic, partition = number, expected, offset
                 });
             }
+            Fact::RecordsGone { topic, number, from, to } => {
+                say!(self, now, RecordsGone, "retention deleted records before they were read", {
+                    topic = &**topic, partition = number, from, to
+                });
+            }
             Fact::CommittedDiffers { topic, number, known, found } => {
                 say!(self, now, CommittedDiffers, "the group has another offset", {
                     topic = &**topic, partition = number, known, found

@@ -88,6 +88,10 @@ fn commits() -> Vec<(Fact, Value)> {
         ),
         (Fact::OffsetReset { topic: topic(), number: 1, expected: 99, offset: 17 }, at(json!({"expected": 99}))),
         (
+            Fact::RecordsGone { topic: topic(), number: 1, from: 5, to: 9 },
+            json!({"topic": "a", "partition": 1, "from": 5, "to": 9}),
+        ),
+        (
             Fact::CommittedDiffers { topic: topic(), number: 1, known: 8, found: Some(9) },
             json!({"topic": "a", "partition": 1, "known": 8, "found": 9}),
         ),
