@@ -107,9 +107,10 @@ pub enum Fact {
         offset: i64,
         error: String,
     },
-    /// The dead-letter budget is used up: records are held, not lost.
+    /// Dead letters cannot go: records are held, not lost.
     DeadLetterHeld {
         records: u32,
+        cause: LetterHold,
     },
     /// Finished without the worker and without a dead letter, as the policy says.
     Skipped {
@@ -237,6 +238,28 @@ impl Stage {
             Self::Batch => "batch",
             Self::Send => "send",
             Self::Retry => "retry",
+        }
+    }
+}
+
+/// Why dead letters are held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LetterHold {
+    /// As many as may go have gone.
+    Budget,
+    /// The topic did not take the last one; it is tried again.
+    Failing,
+    /// The topic has as many as may be without its answer.
+    Unanswered,
+}
+
+impl LetterHold {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Budget => "budget",
+            Self::Failing => "failing",
+            Self::Unanswered => "unanswered",
         }
     }
 }

@@ -110,6 +110,7 @@ impl Engine {
             dead_letters: DeadLetterState {
                 in_flight: self.letters.in_flight(),
                 held: self.letters.held(),
+                held_by: self.letters.held_by(now.mono, &self.letter_budget),
                 budget: self.letter_budget.peek_left(),
             },
             worker: WorkerState {

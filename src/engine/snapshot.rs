@@ -5,7 +5,7 @@ use crate::{
         knobs::{KnobName, Reason},
         settings::{Adaptive, QueueOrder, TtlMode},
     },
-    engine::fact::{GateStage, PauseReason},
+    engine::fact::{GateStage, LetterHold, PauseReason},
 };
 
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
@@ -135,8 +135,9 @@ pub struct RetryState {
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct DeadLetterState {
     pub in_flight: u32,
-    /// Waiting for the budget or for the topic to answer.
     pub held: u32,
+    /// Why; `None` when none is.
+    pub held_by: Option<LetterHold>,
     pub budget: f64,
 }
 

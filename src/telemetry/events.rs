@@ -78,8 +78,8 @@ table! {
         "The dead-letter topic has acknowledged a record.";
     DeadLetterFailed WARN "dead_letter_failed" ["topic", "partition", "offset", "error"]
         "It did not take one; the record is kept and sent again.";
-    DeadLettersHeld ERROR "dead_letters_held" ["records"]
-        "The dead-letter budget is used up or the topic does not answer: records are held, nothing is lost, not ready.";
+    DeadLettersHeld ERROR "dead_letters_held" ["records", "cause"]
+        "No dead letter may go: the `budget` is used up, the topic is `failing`, or has 128 `unanswered`. Records are held, nothing is lost, not ready.";
     RecordSkipped WARN "record_skipped" ["topic", "partition", "offset", "reason"]
         "A record was finished without the worker and without a dead letter, as the policy says.";
     RecordPassedOver DEBUG "record_passed_over" ["topic", "partition", "offset"]

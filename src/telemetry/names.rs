@@ -25,6 +25,7 @@ const POISON_REASON: Label = one_of(
     "reason",
     &["out_of_attempts", "refused", "dropped", "too_large", "undecodable", "tombstone", "head_of_line"],
 );
+const LETTER_HOLD: Label = one_of("cause", &["budget", "failing", "unanswered"]);
 const SKIP_REASON: Label = one_of(
     "reason",
     &["out_of_attempts", "refused", "dropped", "too_large", "undecodable", "tombstone", "hopeless", "completed_before"],
@@ -180,6 +181,8 @@ table! {
         "Records the dead-letter topic has acknowledged.";
     DEAD_LETTER_FAILURES: Counter, Events, Facts, "sluicegate_dead_letter_failures_total", [],
         "Produces to the dead-letter topic that failed; they are tried again.";
+    DEAD_LETTER_HOLDS: Counter, Events, Facts, "sluicegate_dead_letter_holds_total", [LETTER_HOLD],
+        "Times dead letters began to be held: the budget is used up, the topic did not take one, or it has 128 without an answer.";
     DEAD_LETTER_HELD: Gauge, Records, Snapshot, "sluicegate_dead_letter_held_records", [],
         "Records waiting for the dead-letter budget or for the topic to answer.";
     DEAD_LETTER_IN_FLIGHT: Gauge, Records, Snapshot, "sluicegate_dead_letter_in_flight_records", [],

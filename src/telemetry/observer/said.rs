@@ -222,8 +222,10 @@ impl Telemetry {
                     topic = &**topic, partition = number, offset, error = shorten(error, DETAIL_MAX)
                 });
             }
-            Fact::DeadLetterHeld { records } => {
-                say!(self, now, DeadLettersHeld, "no dead letters may go: records are held", { records });
+            Fact::DeadLetterHeld { records, cause } => {
+                say!(self, now, DeadLettersHeld, "no dead letters may go: records are held", {
+                    records, cause = cause.name()
+                });
             }
             _ => {}
         }
