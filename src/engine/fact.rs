@@ -84,6 +84,10 @@ pub enum Fact {
         cause: &'static str,
         delay: Duration,
     },
+    /// Fresh records wait for those that are tried again.
+    FreshHeld {
+        cause: FreshHold,
+    },
     /// The worker cannot take work: nothing is dispatched until `hold` is over.
     WorkerHeld {
         cause: &'static str,
@@ -238,6 +242,25 @@ impl Stage {
             Self::Batch => "batch",
             Self::Send => "send",
             Self::Retry => "retry",
+        }
+    }
+}
+
+/// Why fresh records wait for those that are tried again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FreshHold {
+    /// As many wait to be tried again as fit into the queue.
+    RetriesFull,
+    /// One has its last try, with nothing beside it.
+    LastTry,
+}
+
+impl FreshHold {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::RetriesFull => "retries_full",
+            Self::LastTry => "last_try",
         }
     }
 }

@@ -106,6 +106,7 @@ impl Engine {
                 records: self.retries.records(),
                 bytes: self.retries.bytes(),
                 budget: self.retry_budget.tokens(),
+                holds_fresh: self.fresh_held_by(),
             },
             dead_letters: DeadLetterState {
                 in_flight: self.letters.in_flight(),

@@ -5,7 +5,7 @@ use crate::{
         knobs::{KnobName, Reason},
         settings::{Adaptive, QueueOrder, TtlMode},
     },
-    engine::fact::{GateStage, LetterHold, PauseReason},
+    engine::fact::{FreshHold, GateStage, LetterHold, PauseReason},
 };
 
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
@@ -130,6 +130,8 @@ pub struct RetryState {
     pub bytes: u64,
     /// Batches the retry budget allows right now.
     pub budget: f64,
+    /// Why fresh records wait for these; `None` when they do not.
+    pub holds_fresh: Option<FreshHold>,
 }
 
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]

@@ -74,6 +74,8 @@ table! {
     BatchFailed WARN "batch_failed" ["batch", "topic", "records", "answer", "status", "took_ms", "detail"]
         "A batch came back `failed`, `refused` or `too_large`: it is tried again or halved until the guilty record is alone.";
     RecordsRetried DEBUG "records_retried" ["records", "cause", "delay_ms"] "Records will be tried again.";
+    FreshHeld INFO "fresh_held" ["cause"]
+        "Fresh records wait: as many wait to be tried again as fit into the queue (`retries_full`), or one has its last try with nothing beside it (`last_try`).";
     DeadLettered INFO "dead_lettered" ["topic", "partition", "offset", "reason", "attempts", "status"]
         "The dead-letter topic has acknowledged a record.";
     DeadLetterFailed WARN "dead_letter_failed" ["topic", "partition", "offset", "error"]

@@ -23,28 +23,26 @@ pub struct Happening {
     pub last_at_ms: UnixMillis,
 }
 
+/// Event and reason.
+type Key = (&'static str, &'static str);
+
 /// Bound: the events that have a reason, times the reasons there are.
 #[derive(Debug, Clone, Default)]
 pub struct Happened {
-    all: Arc<Mutex<BTreeMap<(&'static str, &'static str), (u64, UnixMillis)>>>,
+    all: Arc<Mutex<BTreeMap<Key, Happening>>>,
 }
 
 impl Happened {
     pub fn note(&self, at: UnixMillis, event: EventName, reason: &'static str, count: u64) {
         let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
-        let (sum, last) = all.entry((event.name(), reason)).or_insert((0, at));
-        (*sum, *last) = (*sum + count, at);
+        let event = event.name();
+        let first = Happening { event, reason, count: 0, last_at_ms: at };
+        let happening = all.entry((event, reason)).or_insert(first);
+        (happening.count, happening.last_at_ms) = (happening.count + count, at);
     }
 
     /// By event and reason.
     pub fn list(&self) -> Vec<Happening> {
-        let all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
-        let happening = |(&(event, reason), &(count, last_at_ms)): (&(_, _), &(_, _))| Happening {
-            event,
-            reason,
-            count,
-            last_at_ms,
-        };
-        all.iter().map(happening).collect()
+        self.all.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 }

@@ -1,6 +1,7 @@
 //! What the worker says of a batch, and what it says of the worker.
 
 use super::*;
+use crate::engine::fact::FreshHold;
 
 #[test]
 fn busy_charges_nobody_and_holds_everything_back() {
@@ -59,4 +60,20 @@ fn retries_that_succeed_drain_as_fast_as_the_worker_takes_them() {
         answered += 1;
     }
     assert!(bench.now.mono.since(start) < Duration::from_secs(1), "{:?}", bench.now.mono.since(start));
+}
+
+#[test]
+fn fresh_records_wait_while_as_many_are_to_be_tried_again_as_fit_into_the_queue() {
+    let mut bench = Bench::new(EngineSettings { queue_records_max: Some(8), batch_records_max: 4, ..settings() });
+    for start in (0..32).step_by(4) {
+        bench.poll(start..start + 4);
+        while !bench.out.is_empty() {
+            bench.answer(Answer::Each(vec![Verdict::Retry; 4]));
+        }
+    }
+    let snapshot = bench.engine.snapshot(bench.now);
+    assert!(snapshot.retry.records >= 8 && snapshot.queue.records > 0, "{:?} {:?}", snapshot.retry, snapshot.queue);
+    assert_eq!(snapshot.retry.holds_fresh, Some(FreshHold::RetriesFull));
+    let told = |fact: &&Fact| matches!(fact, Fact::FreshHeld { cause: FreshHold::RetriesFull });
+    assert_eq!(bench.facts.iter().filter(told).count(), 1);
 }

@@ -20,6 +20,7 @@ pub(super) fn reason(fact: &Fact) -> Option<(EventName, &'static str, u64)> {
         Fact::Paused(gate) => (EventName::ConsumerPaused, gate.reason.name(), 1),
         Fact::Expired { stage, .. } => (EventName::TtlExpired, stage.name(), 1),
         Fact::Retried { records, cause, .. } => (EventName::RecordsRetried, cause, u64::from(*records)),
+        Fact::FreshHeld { cause } => (EventName::FreshHeld, cause.name(), 1),
         Fact::WorkerHeld { cause, .. } => (EventName::WorkerHeld, cause, 1),
         Fact::DeadLettered { reason, .. } => (EventName::DeadLettered, reason.code(), 1),
         Fact::DeadLetterHeld { cause, .. } => (EventName::DeadLettersHeld, cause.name(), 1),

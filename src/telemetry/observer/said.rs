@@ -53,6 +53,7 @@ impl Telemetry {
             Fact::BatchDispatched { .. }
             | Fact::BatchSettled { .. }
             | Fact::Retried { .. }
+            | Fact::FreshHeld { .. }
             | Fact::WorkerHeld { .. }
             | Fact::WorkerBack { .. } => self.say_worker(now, fact),
             Fact::DeadLettered { .. } | Fact::DeadLetterFailed { .. } | Fact::DeadLetterHeld { .. } => {
@@ -177,6 +178,9 @@ impl Telemetry {
             }
             Fact::Retried { records, cause, delay } => {
                 say!(self, now, RecordsRetried, "again later", { records, cause, delay_ms = millis(*delay) });
+            }
+            Fact::FreshHeld { cause } => {
+                say!(self, now, FreshHeld, "fresh records wait", { cause = cause.name() });
             }
             Fact::WorkerHeld { cause, hold, detail } => {
                 say!(self, now, WorkerHeld, "the worker cannot take work", {

@@ -67,7 +67,7 @@ fn what_has_a_reason_tells_it_in_a_metric_in_the_log_and_in_the_state() {
         assert_eq!((one.event, one.reason, one.count), (event.name(), why, count));
         told.insert(event.name());
     }
-    assert_eq!(told.len(), 13, "{told:?}");
+    assert_eq!(told.len(), 14, "{told:?}");
 }
 
 /// The fields that say where a record is, and more.
@@ -168,6 +168,7 @@ fn batches() -> Vec<(Fact, Value)> {
             Fact::Retried { records: 5, cause: "failed", delay: SECOND },
             json!({"records": 5, "cause": "failed", "delay_ms": 1000}),
         ),
+        (Fact::FreshHeld { cause: FreshHold::RetriesFull }, json!({"cause": "retries_full"})),
         (
             Fact::WorkerHeld { cause: "busy", hold: SECOND, detail: Some("[1]".into()) },
             json!({"cause": "busy", "hold_ms": 1000, "detail": "[1]"}),
