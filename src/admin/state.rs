@@ -14,7 +14,7 @@ use crate::{
             RequestsState, RetryState, SentinelState, Snapshot, Starvation, WorkerState,
         },
     },
-    telemetry::last_errors::LastError,
+    telemetry::{happened::Happening, last_errors::LastError},
 };
 
 #[derive(Debug, Serialize)]
@@ -32,6 +32,8 @@ pub struct State<'a> {
     /// Absent before the engine runs and while it does not answer.
     #[serde(flatten)]
     pub engine: Option<EngineState<'a>>,
+    /// Pauses, drops, retries and holds since the start, by reason.
+    pub happened: Vec<Happening>,
     /// Oldest first.
     pub last_errors: Vec<LastError>,
 }
@@ -101,6 +103,7 @@ impl Context {
             log_lines_dropped: self.log.lines.dropped(),
             poll_age_ms: look.poll_age.and_then(|age| u64::try_from(age.as_millis()).ok()),
             engine: look.snapshot.as_ref().map(EngineState::of),
+            happened: self.readout.happened(),
             last_errors: self.readout.last_errors(),
         }
     }

@@ -12,7 +12,7 @@ use crate::{
         admission::is_expired,
         assignment::Phase,
         event::{Action, Batch},
-        fact::{Fact, Stage},
+        fact::{Fact, FreshHold, Stage},
         in_flight::Flight,
         queue::{Lane, LaneId},
         release::Drain,
@@ -89,6 +89,25 @@ impl Engine {
     pub(super) fn takes_requests(&self) -> bool {
         let records_max = self.settings.queue_records_max.unwrap_or(4096);
         self.retries.records() < records_max && self.retries.bytes() < self.settings.queue_bytes_max
+    }
+
+    /// Why fresh records wait for those that are tried again; `None` while none waits.
+    pub(super) fn fresh_held_by(&self) -> Option<FreshHold> {
+        if self.queue.records() == 0 {
+            None
+        } else if self.clearing || self.in_flight.is_taken_by_one() {
+            Some(FreshHold::LastTry)
+        } else {
+            (!self.takes_requests()).then_some(FreshHold::RetriesFull)
+        }
+    }
+
+    pub(super) fn tell_fresh_hold(&mut self, out: &mut Effects) {
+        let cause = self.fresh_held_by();
+        if let Some(cause) = cause.filter(|_| self.fresh_held != cause) {
+            out.fact(Fact::FreshHeld { cause });
+        }
+        self.fresh_held = cause;
     }
 
     /// The next group of those that go with nothing beside them.

@@ -148,9 +148,8 @@ impl Engine {
                 }
             }
         }
-        let held = self.letters.held();
-        if held > 0 && self.letters.in_flight() == 0 && self.letters.begins_to_hold() {
-            out.fact(Fact::DeadLetterHeld { records: held });
+        if let Some(cause) = self.letters.newly_held_by(now.mono, &self.letter_budget) {
+            out.fact(Fact::DeadLetterHeld { records: self.letters.held(), cause });
         }
     }
 

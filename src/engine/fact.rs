@@ -84,6 +84,10 @@ pub enum Fact {
         cause: &'static str,
         delay: Duration,
     },
+    /// Fresh records wait for those that are tried again.
+    FreshHeld {
+        cause: FreshHold,
+    },
     /// The worker cannot take work: nothing is dispatched until `hold` is over.
     WorkerHeld {
         cause: &'static str,
@@ -107,9 +111,10 @@ pub enum Fact {
         offset: i64,
         error: String,
     },
-    /// The dead-letter budget is used up: records are held, not lost.
+    /// Dead letters cannot go: records are held, not lost.
     DeadLetterHeld {
         records: u32,
+        cause: LetterHold,
     },
     /// Finished without the worker and without a dead letter, as the policy says.
     Skipped {
@@ -237,6 +242,47 @@ impl Stage {
             Self::Batch => "batch",
             Self::Send => "send",
             Self::Retry => "retry",
+        }
+    }
+}
+
+/// Why fresh records wait for those that are tried again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FreshHold {
+    /// As many wait to be tried again as fit into the queue.
+    RetriesFull,
+    /// One has its last try, with nothing beside it.
+    LastTry,
+}
+
+impl FreshHold {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::RetriesFull => "retries_full",
+            Self::LastTry => "last_try",
+        }
+    }
+}
+
+/// Why dead letters are held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LetterHold {
+    /// As many as may go have gone.
+    Budget,
+    /// The topic did not take the last one; it is tried again.
+    Failing,
+    /// The topic has as many as may be without its answer.
+    Unanswered,
+}
+
+impl LetterHold {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Budget => "budget",
+            Self::Failing => "failing",
+            Self::Unanswered => "unanswered",
         }
     }
 }

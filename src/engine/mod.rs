@@ -53,7 +53,7 @@ use crate::{
         credit::Credit,
         dead_letter::{LetterBudget, Outbox},
         event::{Action, Command, Event},
-        fact::Fact,
+        fact::{Fact, FreshHold},
         fill::View,
         gate::Gate,
         head_of_line::HeadBudget,
@@ -128,6 +128,8 @@ pub struct Engine {
     next_sweep: Instant,
     /// Nothing more is sent until a record that is to go with nothing beside it has gone.
     clearing: bool,
+    /// What fresh records are held by, as it was last told.
+    fresh_held: Option<FreshHold>,
     starving: Starving,
     standing: Standing,
     sentinels: Sentinels,
@@ -181,6 +183,7 @@ impl Engine {
             drain: None,
             next_sweep: Instant::ZERO,
             clearing: false,
+            fresh_held: None,
             starving: Starving::default(),
             standing: Standing::default(),
             sentinels: Sentinels::default(),
@@ -228,6 +231,7 @@ impl Engine {
         if self.steer(now, true, out) {
             self.dispatch(now, out);
         }
+        self.tell_fresh_hold(out);
         self.commit(now, out);
         self.move_gate(now, out);
         self.grant(out);

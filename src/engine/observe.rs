@@ -106,10 +106,12 @@ impl Engine {
                 records: self.retries.records(),
                 bytes: self.retries.bytes(),
                 budget: self.retry_budget.tokens(),
+                holds_fresh: self.fresh_held_by(),
             },
             dead_letters: DeadLetterState {
                 in_flight: self.letters.in_flight(),
                 held: self.letters.held(),
+                held_by: self.letters.held_by(now.mono, &self.letter_budget),
                 budget: self.letter_budget.peek_left(),
             },
             worker: WorkerState {

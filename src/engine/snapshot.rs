@@ -5,7 +5,7 @@ use crate::{
         knobs::{KnobName, Reason},
         settings::{Adaptive, QueueOrder, TtlMode},
     },
-    engine::fact::{GateStage, PauseReason},
+    engine::fact::{FreshHold, GateStage, LetterHold, PauseReason},
 };
 
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
@@ -130,13 +130,16 @@ pub struct RetryState {
     pub bytes: u64,
     /// Batches the retry budget allows right now.
     pub budget: f64,
+    /// Why fresh records wait for these; `None` when they do not.
+    pub holds_fresh: Option<FreshHold>,
 }
 
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct DeadLetterState {
     pub in_flight: u32,
-    /// Waiting for the budget or for the topic to answer.
     pub held: u32,
+    /// Why; `None` when none is.
+    pub held_by: Option<LetterHold>,
     pub budget: f64,
 }
 

@@ -74,12 +74,14 @@ table! {
     BatchFailed WARN "batch_failed" ["batch", "topic", "records", "answer", "status", "took_ms", "detail"]
         "A batch came back `failed`, `refused` or `too_large`: it is tried again or halved until the guilty record is alone.";
     RecordsRetried DEBUG "records_retried" ["records", "cause", "delay_ms"] "Records will be tried again.";
+    FreshHeld INFO "fresh_held" ["cause"]
+        "Fresh records wait: as many wait to be tried again as fit into the queue (`retries_full`), or one has its last try with nothing beside it (`last_try`).";
     DeadLettered INFO "dead_lettered" ["topic", "partition", "offset", "reason", "attempts", "status"]
         "The dead-letter topic has acknowledged a record.";
     DeadLetterFailed WARN "dead_letter_failed" ["topic", "partition", "offset", "error"]
         "It did not take one; the record is kept and sent again.";
-    DeadLettersHeld ERROR "dead_letters_held" ["records"]
-        "The dead-letter budget is used up or the topic does not answer: records are held, nothing is lost, not ready.";
+    DeadLettersHeld ERROR "dead_letters_held" ["records", "cause"]
+        "No dead letter may go: the `budget` is used up, the topic is `failing`, or has 128 `unanswered`. Records are held, nothing is lost, not ready.";
     RecordSkipped WARN "record_skipped" ["topic", "partition", "offset", "reason"]
         "A record was finished without the worker and without a dead letter, as the policy says.";
     RecordPassedOver DEBUG "record_passed_over" ["topic", "partition", "offset"]

@@ -38,6 +38,8 @@ const POISON_REASON: Label = one_of(
     "reason",
     &["out_of_attempts", "refused", "dropped", "too_large", "undecodable", "tombstone", "head_of_line"],
 );
+const FRESH_HOLD: Label = one_of("cause", &["retries_full", "last_try"]);
+const LETTER_HOLD: Label = one_of("cause", &["budget", "failing", "unanswered"]);
 const SKIP_REASON: Label = one_of(
     "reason",
     &["out_of_attempts", "refused", "dropped", "too_large", "undecodable", "tombstone", "hopeless", "completed_before"],
@@ -184,6 +186,8 @@ table! {
         "Records finished because their deadline had passed, by where that was found.";
     RETRIED: Counter, Records, Facts, "sluicegate_retried_records_total", [RETRY_CAUSE],
         "Records set aside to be tried again, once for each time; unavailable and not_sent charge nobody.";
+    FRESH_HOLDS: Counter, Events, Facts, "sluicegate_fresh_holds_total", [FRESH_HOLD],
+        "Times fresh records began to wait for those that are tried again: as many wait for that as fit into the queue, or one has its last try with nothing beside it.";
     RETRY_RECORDS: Gauge, Records, Snapshot, "sluicegate_retry_waiting_records", [],
         "Records waiting to be tried again.";
     RETRY_BYTES: Gauge, Bytes, Snapshot, "sluicegate_retry_waiting_bytes", [], "Bytes waiting to be tried again.";
@@ -193,6 +197,8 @@ table! {
         "Records the dead-letter topic has acknowledged.";
     DEAD_LETTER_FAILURES: Counter, Events, Facts, "sluicegate_dead_letter_failures_total", [],
         "Produces to the dead-letter topic that failed; they are tried again.";
+    DEAD_LETTER_HOLDS: Counter, Events, Facts, "sluicegate_dead_letter_holds_total", [LETTER_HOLD],
+        "Times dead letters began to be held: the budget is used up, the topic did not take one, or it has 128 without an answer.";
     DEAD_LETTER_HELD: Gauge, Records, Snapshot, "sluicegate_dead_letter_held_records", [],
         "Records waiting for the dead-letter budget or for the topic to answer.";
     DEAD_LETTER_IN_FLIGHT: Gauge, Records, Snapshot, "sluicegate_dead_letter_in_flight_records", [],

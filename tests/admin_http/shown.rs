@@ -29,6 +29,10 @@ fn a_running_gate_is_ready_and_shows_its_state() {
     assert_eq!(state["in_flight"]["records"], 8);
     assert_eq!(state["gate"]["stage"], "soft");
     assert_eq!(state["backlog_records"], 96);
+    assert_eq!(
+        state["happened"],
+        json!([{"event": "consumer_paused", "reason": "queue_full", "count": 1, "last_at_ms": 1_700_000_000_000_i64}])
+    );
     assert_eq!(state["knobs"]["concurrency"], 2);
     assert!(state["starvation"]["worker_ms"].is_u64() && state["starvation"]["source_ms"].is_u64());
     let partition = &state["partitions"][0];

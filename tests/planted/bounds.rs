@@ -16,7 +16,8 @@ fn the_queue_is_larger_than_it_may_be() {
 
 #[test]
 fn more_credit_is_granted_than_there_is_room() {
-    is_found(&[I6], any, || {
+    // The engine may see its own span beyond its bound first.
+    is_found(&[I6, Engine], any, || {
         each(|action| {
             if let Action::Source(Command::Grant { records, bytes }) = action {
                 (*records, *bytes) = (*records * 2, *bytes * 2);

@@ -1,6 +1,7 @@
 //! What the worker says of a batch, and what it says of the worker.
 
 use super::*;
+use crate::engine::fact::FreshHold;
 
 #[test]
 fn busy_charges_nobody_and_holds_everything_back() {
@@ -85,4 +86,20 @@ fn retries_of_which_each_record_succeeds_cost_the_budget_nothing_either() {
         bench.finished()
     });
     assert!(finished[1] > finished[0] * 9 / 10, "{finished:?}");
+}
+
+#[test]
+fn fresh_records_wait_while_as_many_are_to_be_tried_again_as_fit_into_the_queue() {
+    let mut bench = Bench::new(EngineSettings { queue_records_max: Some(8), batch_records_max: 4, ..settings() });
+    for start in (0..32).step_by(4) {
+        bench.poll(start..start + 4);
+        while !bench.out.is_empty() {
+            bench.answer(Answer::Each(vec![Verdict::Retry; 4]));
+        }
+    }
+    let snapshot = bench.engine.snapshot(bench.now);
+    assert!(snapshot.retry.records >= 8 && snapshot.queue.records > 0, "{:?} {:?}", snapshot.retry, snapshot.queue);
+    assert_eq!(snapshot.retry.holds_fresh, Some(FreshHold::RetriesFull));
+    let told = |fact: &&Fact| matches!(fact, Fact::FreshHeld { cause: FreshHold::RetriesFull });
+    assert_eq!(bench.facts.iter().filter(told).count(), 1);
 }

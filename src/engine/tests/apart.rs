@@ -2,6 +2,7 @@
 //! given up for that.
 
 use super::*;
+use crate::engine::fact::FreshHold;
 
 /// Singles, several at a time, that are given up after the third failure.
 fn singles() -> EngineSettings {
@@ -66,9 +67,12 @@ fn the_last_try_has_nothing_beside_it_and_what_it_held_up_goes_next() {
         bench.settle(0, Answer::Done, Some(200));
     }
     assert_eq!(bench.out.len(), 1, "one of the four, alone");
+    assert_eq!(bench.engine.snapshot(bench.now).retry.holds_fresh, Some(FreshHold::LastTry));
     bench.pass(100);
     bench.settle(0, Answer::Done, Some(200));
     assert_eq!(bench.out.len(), 4, "and then the others, for as long as it took");
+    assert_eq!(bench.engine.snapshot(bench.now).retry.holds_fresh, None);
+    assert!(bench.facts.iter().any(|fact| matches!(fact, Fact::FreshHeld { cause: FreshHold::LastTry })));
     assert!(bench.out.iter().all(|batch| batch.records[0].offset >= 4));
 }
 

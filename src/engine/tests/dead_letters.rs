@@ -1,6 +1,13 @@
 //! What is given up goes to the dead letters, within their budget and as fast as they are taken.
 
 use super::*;
+use crate::engine::fact::LetterHold;
+
+/// Why letters were held, as it was told.
+fn held_by(bench: &Bench) -> Vec<LetterHold> {
+    let cause = |fact: &Fact| if let Fact::DeadLetterHeld { cause, .. } = fact { Some(*cause) } else { None };
+    bench.facts.iter().filter_map(cause).collect()
+}
 
 #[test]
 fn one_poison_record_is_found_by_halving_and_the_others_pay_nothing() {
@@ -35,6 +42,7 @@ fn a_dead_letter_is_finished_only_when_it_is_acknowledged() {
     assert_eq!(bench.last_commit(), None);
     bench.step(Event::DeadLettered(DeadLettered::Failed { letter, error: "topic away".into() }));
     assert_eq!(bench.engine.snapshot(bench.now).not_ready, [NotReady::DeadLetterHeld]);
+    assert_eq!(held_by(&bench), [LetterHold::Failing]);
     bench.poll(1..40);
     assert!(bench.out.is_empty(), "fresh records wait while the way out is blocked");
     bench.pass(200);
@@ -51,7 +59,8 @@ fn a_worker_that_fails_or_refuses_everything_cannot_empty_the_topic_into_the_dea
     assert_eq!(failed.engine.snapshot(failed.now).not_ready, [NotReady::WorkerBroken]);
     let (lettered, refused) = lettered_by(Answer::Refused);
     assert_eq!(lettered, 10);
-    assert!(refused.facts.iter().any(|f| matches!(f, Fact::DeadLetterHeld { .. })));
+    assert_eq!(held_by(&refused), [LetterHold::Budget]);
+    assert_eq!(refused.engine.snapshot(refused.now).dead_letters.held_by, Some(LetterHold::Budget));
     assert!(refused.engine.snapshot(refused.now).queue.records > 80, "the rest waits in the queue");
 }
 
@@ -103,4 +112,5 @@ fn a_slow_dead_letter_topic_holds_the_records_back_instead_of_filling_the_memory
     let letter = bench.letters.remove(0);
     bench.step(Event::DeadLettered(DeadLettered::Acknowledged { letter }));
     assert_eq!((bench.letters.len(), bench.engine.snapshot(bench.now).dead_letters.held), (128, 63));
+    assert_eq!(held_by(&bench), [LetterHold::Unanswered], "told once");
 }

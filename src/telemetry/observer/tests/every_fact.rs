@@ -44,6 +44,32 @@ fn every_fact_has_its_line_with_its_fields() {
     assert_eq!(seen, all.into_iter().filter(|name| !others.contains(name)).collect());
 }
 
+/// "Every pause, drop and retry has a reason a person can read, in a metric, a log event and the state endpoint."
+#[test]
+fn what_has_a_reason_tells_it_in_a_metric_in_the_log_and_in_the_state() {
+    let table = [intake(), commits(), batches(), given_up(), membership(), requests(), control()];
+    let mut told = BTreeSet::new();
+    for (fact, _) in table.into_iter().flatten() {
+        let Some((event, why, count)) = reasoned::reason(&fact) else { continue };
+        let mut bench = Bench::new(LogLevel::Debug);
+        let lines = bench.tell(&fact);
+        let [line] = lines.as_slice() else { panic!("{fact:?}: {lines:?}") };
+        assert_eq!(line["event"], event.name());
+        let is_its_own_reason =
+            matches!(event, EventName::RecordHopeless | EventName::RecordPassedOver | EventName::RequestRejectedFull);
+        let mut values = line.as_object().unwrap().values();
+        assert!(is_its_own_reason || values.any(|value| value == why), "{why} is not in {line}");
+        let (label, page) = (format!("=\"{why}\""), bench.readout.counters());
+        let counted = |row: &str| row.contains(&label) && row.ends_with(&format!(" {count}"));
+        assert!(page.lines().any(counted), "no counter of {why} stands at {count}");
+        let happened = bench.readout.happened();
+        let [one] = happened.as_slice() else { panic!("{fact:?}: {happened:?}") };
+        assert_eq!((one.event, one.reason, one.count), (event.name(), why, count));
+        told.insert(event.name());
+    }
+    assert_eq!(told.len(), 14, "{told:?}");
+}
+
 /// The fields that say where a record is, and more.
 fn at(mut more: Value) -> Value {
     let fields = more.as_object_mut().unwrap();
@@ -142,6 +168,7 @@ fn batches() -> Vec<(Fact, Value)> {
             Fact::Retried { records: 5, cause: "failed", delay: SECOND },
             json!({"records": 5, "cause": "failed", "delay_ms": 1000}),
         ),
+        (Fact::FreshHeld { cause: FreshHold::RetriesFull }, json!({"cause": "retries_full"})),
         (
             Fact::WorkerHeld { cause: "busy", hold: SECOND, detail: Some("[1]".into()) },
             json!({"cause": "busy", "hold_ms": 1000, "detail": "[1]"}),
@@ -170,7 +197,7 @@ fn given_up() -> Vec<(Fact, Value)> {
             Fact::DeadLetterFailed { topic: topic(), number: 1, offset: 17, error: "timed out".to_owned() },
             at(json!({"error": "timed out"})),
         ),
-        (Fact::DeadLetterHeld { records: 3 }, json!({"records": 3})),
+        (Fact::DeadLetterHeld { records: 3, cause: LetterHold::Budget }, json!({"records": 3, "cause": "budget"})),
         (
             Fact::Skipped { topic: topic(), number: 1, offset: 17, reason: Reason::Refused },
             at(json!({"reason": "refused"})),
@@ -226,6 +253,10 @@ fn requests() -> Vec<(Fact, Value)> {
         (
             Fact::RequestDone { request: RequestId(7), outcome: "done", waited: SECOND / 2, took: SECOND },
             json!({"request": 7, "outcome": "done", "waited_ms": 500, "took_ms": 1000}),
+        ),
+        (
+            Fact::RequestDone { request: RequestId(7), outcome: "expired", waited: SECOND / 2, took: SECOND },
+            json!({"request": 7, "outcome": "expired", "waited_ms": 500, "took_ms": 1000}),
         ),
     ]
 }

@@ -13,7 +13,7 @@ use crate::{
     control::knobs::{self, Decision, KnobName},
     engine::{
         event::{Assignment, BatchId, CommitOutcome, CommitResult, Reason},
-        fact::{DrainState, Gate, GateStage, Head, PauseReason, Stage},
+        fact::{DrainState, FreshHold, Gate, GateStage, Head, LetterHold, PauseReason, Stage},
     },
     record::{PartitionId, Payload, Record, RequestId},
     telemetry::{
