@@ -123,10 +123,10 @@ async fn log_level(State(context): State<Context>, _: Trusted, body: String) -> 
         let error = json!({ "error": "the body must be a level", "levels": levels });
         return (StatusCode::BAD_REQUEST, Json(error)).into_response();
     };
-    let was = context.log_level.level();
-    context.log_level.set(level);
+    let was = context.log.level.level();
+    context.log.level.set(level);
     tracing::warn!(target: "sluicegate", event = "log_level", was = was.name(), now = level.name(), "log level set");
-    Json(json!({ "level": context.log_level.level().name(), "was": was.name() })).into_response()
+    Json(json!({ "level": context.log.level.level().name(), "was": was.name() })).into_response()
 }
 
 #[derive(Debug, serde::Deserialize)]

@@ -7,7 +7,7 @@ use std::{fmt::Write as _, path::Path};
 
 const MIB: u64 = 1 << 20;
 
-/// The process, librdkafka, TLS.
+/// The process, librdkafka, TLS, lines of the log.
 const PROCESS: u64 = 20 * MIB;
 
 /// Beyond this a limit is none (cgroup v1 says "no limit" with a number of pages close to 2^63).

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test binary uses its part")]
 
 use std::{
+    io::PipeReader,
     net::SocketAddr,
     path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -194,6 +195,15 @@ impl Stage {
 
     /// The same without the group's times, which only the classic protocol lets a member choose.
     pub fn sidecar_as_it_is(&self, name: &str, flags: &[(&str, &str)]) -> Sidecar {
+        self.started(name, flags, Sidecar::start)
+    }
+
+    /// One whose output is a pipe.
+    pub fn piped_sidecar(&self, name: &str, flags: &[(&str, &str)]) -> (Sidecar, PipeReader) {
+        self.started(name, &[group_flags(), flags].concat(), Sidecar::start_piped)
+    }
+
+    fn started<T>(&self, name: &str, flags: &[(&str, &str)], start: fn(&str, &[(&str, &str)]) -> T) -> T {
         let url = self.worker.url();
         let mut all = vec![
             ("KAFKA_BROKERS", self.bootstrap.as_str()),
@@ -202,7 +212,7 @@ impl Stage {
             ("WORKER_URL", &url),
         ];
         all.extend_from_slice(flags);
-        Sidecar::start(&format!("{}-{name}", self.topic), &all)
+        start(&format!("{}-{name}", self.topic), &all)
     }
 
     /// `count` records spread over the partitions, numbered from zero.
@@ -320,7 +330,7 @@ pub fn repeats_of_a_cut_off(classic: Repeats) -> Repeats {
 /// A session short enough to wait for. Under the newer protocol it is the broker's, and just as long.
 fn group_flags() -> &'static [(&'static str, &'static str)] {
     if is_new_protocol() {
-        return &[("KAFKA_CFG_GROUP_PROTOCOL", "consumer")];
+        return &[("KAFKA_GROUP_PROTOCOL", "consumer")];
     }
     &[("KAFKA_CFG_SESSION_TIMEOUT_MS", "6000"), ("KAFKA_CFG_HEARTBEAT_INTERVAL_MS", "500")]
 }

@@ -7,6 +7,7 @@ fn settings() -> KafkaSettings {
         topics: vec!["t".to_owned()],
         group_id: "g".to_owned(),
         group_instance_id: None,
+        group_protocol: GroupProtocol::Classic,
         client_id: "sluicegate".to_owned(),
         fetch_max_wait: Duration::from_millis(50),
         fetch_queue_backoff: Duration::from_millis(5),
@@ -77,7 +78,7 @@ fn topics_that_are_named_are_asked_for_every_half_minute_and_all_there_are_as_se
 
 #[test]
 fn the_newer_group_protocol_leaves_the_session_to_the_broker() {
-    let newer = with("group.protocol", "consumer");
+    let newer = KafkaSettings { group_protocol: GroupProtocol::Consumer, ..settings() };
     let properties = consumer_properties(&newer).unwrap();
     assert!(!properties.contains_key("session.timeout.ms"));
     assert!(!properties.contains_key("partition.assignment.strategy"));
