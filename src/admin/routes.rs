@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::{
     Json, Router,
-    extract::{DefaultBodyLimit, Query, State},
+    extract::{Query, State},
     http::{HeaderValue, StatusCode, header},
     response::{Html, IntoResponse, Response},
     routing::{get, post},
@@ -20,8 +20,6 @@ use super::{
 };
 use crate::telemetry::settings::LogLevel;
 
-/// No body here is longer than a word.
-const BODY_MAX: usize = 256;
 /// The longest that `?wait=` waits.
 const WAIT_MAX: Duration = Duration::from_secs(300);
 
@@ -43,7 +41,6 @@ pub fn admin(context: Context) -> Router {
         .route("/state", get(state))
         .route("/log-level", post(log_level))
         .route("/drain", post(drain))
-        .layer(DefaultBodyLimit::max(BODY_MAX))
         .layer(axum::middleware::map_response(no_store))
         .with_state(context.clone());
     own.merge(probes(context))
