@@ -259,7 +259,7 @@ fn with_memory<S: Source, W: Worker, D: DeadLetterSink, O: Observer>(
     worker: &WorkerSettings,
 ) -> Result<Driver<S, W, D, O>, Failure> {
     let Some(dir) = dir else { return Ok(driver) };
-    let store = Store::new(dir, &worker.target.to_string());
+    let store = Store::new(dir, &worker.target.identity());
     let (mut keeping, writing) = keeping::channel(KEEP_EVERY);
     match store.load() {
         Ok(Some(learned)) => driver.remember(&learned, &mut keeping),
