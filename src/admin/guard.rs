@@ -63,7 +63,8 @@ fn text(parts: &Parts, name: header::HeaderName) -> Option<&str> {
 fn is_loopback(authority: &str) -> bool {
     let host = match authority.rsplit_once(':') {
         Some((host, port)) if !port.contains(']') => {
-            if port.parse::<u16>().is_err() {
+            // The standard library takes a plus sign for part of a number.
+            if port.starts_with('+') || port.parse::<u16>().is_err() {
                 return false;
             }
             host
@@ -116,6 +117,7 @@ mod tests {
             "[::2]",
             "[fe80::1]:80",
             "localhost:99999",
+            "localhost:+80",
             "0.0.0.0:1",
             "user@localhost",
         ];
