@@ -124,6 +124,12 @@ impl Commits {
         all: &mut Partitions,
     ) -> Option<Duration> {
         let took = now.since(self.in_flight.take_if(|commit| commit.id == id)?.since);
+        let too_large =
+            |r: &CommitResult| matches!(&r.outcome, CommitOutcome::Failed(code) if code == METADATA_TOO_LARGE);
+        // Once for an answer, however many partitions it says so of.
+        if results.iter().any(too_large) {
+            self.metadata_bytes = Some(self.metadata_bytes / 2).filter(|m| *m >= METADATA_BYTES_MIN).unwrap_or(0);
+        }
         for result in results {
             let partition = all.get_mut(result.partition).filter(|p| p.phase != Phase::Released);
             match &result.outcome {
@@ -140,10 +146,6 @@ impl Commits {
                 }
                 CommitOutcome::Failed(code) => {
                     self.last_error = Some(code.clone());
-                    if code == METADATA_TOO_LARGE {
-                        self.metadata_bytes =
-                            Some(self.metadata_bytes / 2).filter(|m| *m >= METADATA_BYTES_MIN).unwrap_or(0);
-                    }
                     if let Some(p) = partition.filter(|p| p.asked == Some(result.offset)) {
                         p.forget_asked();
                         self.mark_dirty(result.partition, &mut p.dirty);

@@ -284,6 +284,8 @@ pub enum Reason {
     Hopeless,
     /// It held its partition's frontier while nearly everything behind it was done (`HEAD_OF_LINE_POLICY=dlq`).
     HeadOfLine,
+    /// The log went back to it, past records that were read and are not finished: an unclean election cut it.
+    LogTruncated,
     /// It was finished before this assignment began, as the commit's metadata says.
     CompletedBefore,
 }
@@ -300,6 +302,7 @@ impl Reason {
             Self::Tombstone => "tombstone",
             Self::Hopeless => "hopeless",
             Self::HeadOfLine => "head_of_line",
+            Self::LogTruncated => "log_truncated",
             Self::CompletedBefore => "completed_before",
         }
     }

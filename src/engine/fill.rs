@@ -119,6 +119,9 @@ impl Engine {
         let chooses = is_free && (self.control.is_predictive() || order != Order::Arrival);
         let records =
             if chooses { self.pick(now, lane, order, most, out) } else { self.cut_front(now, lane, most, out) };
+        if let Some(lane) = self.queue.lane_mut(lane) {
+            lane.cut_at = (order != Order::Arrival).then_some(now.mono);
+        }
         records.iter().for_each(|record| self.leave_queue(record, out));
         records
     }

@@ -109,8 +109,13 @@ impl Engine {
             Ok(seq) => record.notes.seq = seq,
             Err(LedgerError::Backwards { expected, offset }) => {
                 let (topic, number) = (partition.topic.clone(), partition.number);
+                let is_within = partition.ledger.frontier().is_some_and(|frontier| frontier < offset);
                 out.fact(Fact::OffsetReset { topic, number, expected, offset });
                 self.abandon_partition(record.partition, "offset_reset", out);
+                if is_within {
+                    self.stop_truncated(record, out);
+                    return false;
+                }
                 return self.charge(now, record, out);
             }
             Err(error) => {

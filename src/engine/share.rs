@@ -100,7 +100,7 @@ impl Engine {
     fn lane_of_turn(&self, may_go: impl Fn(LaneId, &Lane) -> bool) -> Option<(LaneId, bool)> {
         let first = |of_requests: bool| {
             let lanes = self.queue.lanes().filter(|(id, lane)| lane.of_requests == of_requests && may_go(*id, lane));
-            lanes.min_by_key(|(_, lane)| lane.oldest()).map(|(id, _)| id)
+            lanes.min_by_key(|(_, lane)| lane.waits_since()).map(|(id, _)| id)
         };
         match (first(false), first(true)) {
             (Some(_), Some(requests)) if self.requests.turns.is_for_requests() => Some((requests, true)),

@@ -10,6 +10,7 @@ use crate::{
         event::{Command, Progress, Pulse},
         fact::Fact,
         sentinel::Invariant,
+        settings::EngineSettings,
     },
     time::{Instant, Now},
 };
@@ -63,7 +64,8 @@ impl Engine {
     }
 
     /// Something waits to be sent, the worker could take it, and nothing is out: that must not last. What may lie between
-    /// is the linger, a back-off, or a token for a retry, and none of these is longer than what is waited for here.
+    /// is the linger, a back-off, a token for a retry, or as long as a last try apart took, and none of these is longer than
+    /// what is waited for here.
     fn look_at_sending(&mut self, now: Now, out: &mut Effects) {
         let waits = self.queue.records() > 0 && self.takes_fresh() || self.retries.records() > 0;
         let may_go = self.in_flight.is_empty() && self.drain.is_none() && self.letters.is_empty();
@@ -75,7 +77,8 @@ impl Engine {
         }
         let settled = self.in_flight.settled();
         let (since, _) = *self.standing.since.get_or_insert((now.mono, settled));
-        let patience = self.settings.stall_after + self.settings.retry.backoff_max + self.settings.linger;
+        let EngineSettings { stall_after, linger, inference_timeout, .. } = self.settings;
+        let patience = stall_after + self.settings.retry.backoff_max + linger + inference_timeout;
         let stands = now.mono >= since + patience;
         let (queued, retries) = (self.queue.records(), self.retries.records());
         let what = || format!("{queued} records queued and {retries} to be tried again stand, and the worker is idle");

@@ -288,7 +288,7 @@ fn kind(rng: &mut Rng, sort: u64, partitions: u32) -> Kind {
         5 => Kind::WallJump { ms: rng.range(0, 20_000) as i64 - 10_000 },
         6 => match rng.below(3) {
             0 => Kind::Retention { partition, pct: rng.range(1, 100) as u32 },
-            1 => Kind::Rewind(partition),
+            1 => Kind::Rewind { partition, pct: if rng.chance(500) { 0 } else { rng.range(1, 100) as u32 } },
             _ => Kind::Stall(partition),
         },
         7 => {

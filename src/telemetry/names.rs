@@ -21,6 +21,19 @@ const fn any(name: &'static str) -> Label {
 const GATE_STAGE: Label = one_of("stage", &["soft", "hard"]);
 const PAUSE_REASON: Label = one_of("reason", &["queue_full", "span", "uncommitted", "order", "stopped"]);
 const EXPIRY_STAGE: Label = one_of("stage", &["intake", "queue", "batch", "send", "retry"]);
+const STOP_REASON: Label = one_of(
+    "reason",
+    &[
+        "out_of_attempts",
+        "refused",
+        "dropped",
+        "too_large",
+        "undecodable",
+        "tombstone",
+        "head_of_line",
+        "log_truncated",
+    ],
+);
 const POISON_REASON: Label = one_of(
     "reason",
     &["out_of_attempts", "refused", "dropped", "too_large", "undecodable", "tombstone", "head_of_line"],
@@ -190,8 +203,8 @@ table! {
         "Records finished without the worker and without a dead letter, as the policy says; hopeless = given up before its deadline (TTL_MODE=predictive), completed_before = finished by an earlier assignment.";
     ABANDONED: Counter, Records, Facts, "sluicegate_abandoned_records_total", [ABANDON_CAUSE],
         "Records let go without a disposition; whoever owns the partition next gets them.";
-    PARTITION_STOPS: Counter, Events, Facts, "sluicegate_partition_stops_total", [POISON_REASON],
-        "Times a record that cannot be delivered stopped its partition (POISON_POLICY=stop).";
+    PARTITION_STOPS: Counter, Events, Facts, "sluicegate_partition_stops_total", [STOP_REASON],
+        "Times a record that cannot be delivered stopped its partition (POISON_POLICY=stop), or a log that was cut did (log_truncated).";
     STALE_ANSWERS: Counter, Events, Facts, "sluicegate_stale_answers_total", [STALE],
         "Things of an assignment epoch that is over, ignored when they arrived.";
 

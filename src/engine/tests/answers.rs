@@ -60,3 +60,29 @@ fn retries_that_succeed_drain_as_fast_as_the_worker_takes_them() {
     }
     assert!(bench.now.mono.since(start) < Duration::from_secs(1), "{:?}", bench.now.mono.since(start));
 }
+
+#[test]
+fn retries_of_which_each_record_succeeds_cost_the_budget_nothing_either() {
+    let finished = [false, true].map(|each| {
+        let mut bench = Bench::new(EngineSettings { concurrency: 1, batch_records_max: 4, ..settings() });
+        let (mut next, mut failed, began) = (0, std::collections::HashSet::new(), bench.now.mono);
+        for call in 0.. {
+            if bench.now.mono.since(began) > Duration::from_secs(60) {
+                break;
+            }
+            while bench.engine.snapshot(bench.now).queue.records < 128 {
+                bench.poll(next..next + 32);
+                next += 32;
+            }
+            bench.wake_until_dispatch();
+            bench.pass(5);
+            let records = &bench.out[0].records;
+            // Every second batch fails once.
+            let fails = call % 2 == 1 && failed.insert(records[0].offset);
+            let done = if each { Answer::Each(vec![Verdict::Success; records.len()]) } else { Answer::Done };
+            bench.answer(if fails { Answer::Failed } else { done });
+        }
+        bench.finished()
+    });
+    assert!(finished[1] > finished[0] * 9 / 10, "{finished:?}");
+}

@@ -40,3 +40,22 @@ fn the_byte_cap_is_learnt_from_what_was_sent_not_from_what_is_still_ours() {
     bench.answer(Answer::TooLarge);
     assert_eq!(bench.engine.snapshot(bench.now).knobs.batch_bytes_max, 16 * crate::record::MIN_CHARGE_BYTES);
 }
+
+#[test]
+fn a_record_that_is_too_large_alone_teaches_nothing_of_the_others() {
+    let mut bench = Bench::new(EngineSettings { concurrency: 1, ..settings() });
+    let (mut next, mut last) = (0, 0);
+    for _ in 0..200 {
+        while bench.engine.snapshot(bench.now).queue.records < 128 {
+            bench.poll(next..next + 32);
+            next += 32;
+        }
+        bench.wake_until_dispatch();
+        last = bench.out[0].records.len();
+        // Refused for what is in it, by a worker that calls that too large.
+        let bad = bench.out[0].records.iter().any(|record| record.offset == 70);
+        bench.answer(if bad { Answer::TooLarge } else { Answer::Done });
+    }
+    let letters: Vec<_> = bench.letters.iter().map(|letter| (letter.record.offset, letter.reason)).collect();
+    assert_eq!((letters, last), (vec![(70, Reason::TooLarge)], 32));
+}

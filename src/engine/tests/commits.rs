@@ -61,3 +61,22 @@ fn a_commit_that_is_never_answered_is_asked_for_again() {
     let commits = bench.commands.iter().filter(|c| matches!(c, Command::Commit { .. })).count();
     assert_eq!(commits, 2);
 }
+
+#[test]
+fn an_answer_that_the_metadata_is_too_large_halves_its_room_once() {
+    let mut bench = Bench::new(EngineSettings { batch_records_max: 1, concurrency: 32, ..settings() });
+    let assign =
+        |id: u32| Assignment { id: PartitionId(id), topic: Arc::from("t"), number: id as i32, committed: None };
+    bench.step(Event::Assigned((2..8).map(assign).collect()));
+    bench.poll_records((0..8).flat_map(|p| (0..2).map(move |offset| plain(p, offset))).collect());
+    bench.pass(100);
+    while let Some(at) = bench.out.iter().position(|batch| batch.records[0].offset == 1) {
+        bench.answer_commit_if_any(&CommitOutcome::Applied);
+        bench.settle(at, Answer::Done, None);
+    }
+    bench.pass(1_000);
+    let (_, marks) = bench.last_marks().unwrap();
+    assert!(marks.len() > 6 && marks.iter().all(|mark| !mark.metadata.is_empty()), "{marks:?}");
+    bench.answer_commit(CommitOutcome::Failed("OFFSET_METADATA_TOO_LARGE".to_owned()));
+    assert!(bench.engine.commits.keeps_completed(), "not once for each of the partitions");
+}

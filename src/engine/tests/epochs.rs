@@ -70,3 +70,24 @@ fn a_revoke_and_a_drain_wait_for_a_commit_that_was_under_way_without_spinning() 
     bench.step(Event::Drain { deadline: bench.now.mono });
     assert_eq!(bench.commands.last(), Some(&Command::Leave));
 }
+
+#[test]
+fn a_log_that_goes_back_to_within_what_is_unfinished_stops_its_partition() {
+    let mut bench = Bench::new(EngineSettings { concurrency: 1, ..settings() });
+    bench.poll(0..100);
+    bench.answer(Answer::Done);
+    // Truncated to 80, and other records written: 32 to 79 are nowhere now but here.
+    bench.poll(80..100);
+    for _ in 0..20 {
+        bench.pass(1_000);
+        while !bench.out.is_empty() {
+            bench.answer(Answer::Done);
+        }
+        bench.answer_commit_if_any(&CommitOutcome::Applied);
+    }
+    assert!(bench.last_commit().is_none_or(|(_, marks)| marks == [(P0, 32)]), "{:?}", bench.last_commit());
+    assert!(bench.engine.snapshot(bench.now).not_ready.contains(&NotReady::PartitionStopped));
+    let stopped = |fact: &Fact| matches!(fact, Fact::PartitionStopped { offset: 80, reason: Reason::LogTruncated, .. });
+    assert!(bench.facts.iter().any(stopped));
+    assert_eq!(bench.violations(), 0);
+}

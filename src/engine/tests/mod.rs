@@ -28,6 +28,8 @@ mod order;
 mod room;
 mod stalls;
 mod stopped;
+mod topics;
+mod turned_away;
 mod watching;
 
 /// An engine with its effects sorted into what a test asks about.
@@ -137,6 +139,12 @@ impl Bench {
         let (id, marks) = self.last_marks().unwrap();
         let results = marks.iter().map(|mark| mark.answered(outcome.clone())).collect();
         self.step(Event::Committed { id, results });
+    }
+
+    fn answer_commit_if_any(&mut self, outcome: &CommitOutcome) {
+        if self.engine.snapshot(self.now).commit.in_flight {
+            self.answer_commit(outcome.clone());
+        }
     }
 
     fn offsets_out(&self) -> Vec<Vec<i64>> {

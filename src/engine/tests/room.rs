@@ -73,3 +73,12 @@ fn a_pause_that_crosses_a_reassignment_does_not_outlive_it() {
     bench.step(Event::Assigned(vec![Assignment { id: P0, topic: Arc::from("t"), number: 0, committed: None }]));
     assert!(bench.commands[told..].contains(&Command::Resume(vec![P0])), "{:?}", &bench.commands[told..]);
 }
+
+#[test]
+fn watermarks_that_cross_do_not_move_the_gate_for_ever() {
+    let values = Values { pause_pct: 45.0, resume_pct: 50.0, ..settings().values() };
+    let mut gate = gate::Gate::default();
+    let moves = (0..10).filter_map(|_| gate.observe(Instant::from_millis(1), &values, 47.0)).count();
+    assert_eq!(moves, 1, "it shuts, and stays shut");
+    assert!(gate.observe(Instant::from_millis(2), &values, 44.0).is_some());
+}

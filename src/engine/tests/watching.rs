@@ -116,7 +116,7 @@ fn records_that_stand_before_an_idle_worker_are_noticed_once_and_fail_liveness()
     bench.engine.queue.lane_mut(lane).unwrap().stuck_at = mark;
     seconds(&mut bench, 10);
     assert_eq!((of(&bench, "I8").1, bench.engine.snapshot(bench.now).sending_stands), (0, false));
-    seconds(&mut bench, 60);
+    seconds(&mut bench, 100);
     assert_eq!((of(&bench, "I8").1, bench.engine.snapshot(bench.now).sending_stands), (1, true), "told once");
     // Something moves, and all is well again.
     bench.poll(1..40);

@@ -205,9 +205,9 @@ impl Broker {
         }
     }
 
-    pub fn rewind(&mut self, id: PartitionId) {
+    pub fn rewind(&mut self, id: PartitionId, pct: u32) {
         if let Some(log) = self.logs.get(id.index()) {
-            self.client.rewind(id, log.start());
+            self.client.rewind(id, log.start(), pct);
         }
     }
 
