@@ -65,6 +65,7 @@ fn needs(settings: &Settings) -> Needs {
     let (prefetch, engine) = (settings.kafka.prefetch_bytes_max, &settings.engine);
     Needs {
         prefetch: prefetch.saturating_add(client::fetch_bytes_max(prefetch)),
+        ingress: settings.ingress.as_ref().map_or(0, |ingress| ingress.reading_bytes_max),
         queue: engine.queue_bytes_max,
         batch: engine.batch_bytes_max,
         response: settings.worker.response_bytes_max as u64,
@@ -258,7 +259,7 @@ fn with_memory<S: Source, W: Worker, D: DeadLetterSink, O: Observer>(
     worker: &WorkerSettings,
 ) -> Result<Driver<S, W, D, O>, Failure> {
     let Some(dir) = dir else { return Ok(driver) };
-    let store = Store::new(dir, &worker.target.to_string());
+    let store = Store::new(dir, &worker.target.identity());
     let (mut keeping, writing) = keeping::channel(KEEP_EVERY);
     match store.load() {
         Ok(Some(learned)) => driver.remember(&learned, &mut keeping),
