@@ -22,13 +22,19 @@ pub struct Sidecar {
 impl Sidecar {
     /// Starts `sluicegate run` with these flags and nothing else of the environment but PATH.
     pub fn start(name: &str, flags: &[(&str, &str)]) -> Self {
+        Self::start_by(&[], name, flags)
+    }
+
+    /// The same, by a command that prepares a place for it and then becomes it: its arguments go on with the binary's.
+    pub fn start_by(command: &[&str], name: &str, flags: &[(&str, &str)]) -> Self {
         let admin = free_addr();
         let dir = std::env::temp_dir().join(format!("sluicegate-test-{}", std::process::id()));
         std::fs::create_dir_all(&dir).unwrap();
         let log = dir.join(format!("{name}.log"));
         let out = std::fs::OpenOptions::new().create(true).append(true).open(&log).unwrap();
-        let child = Command::new(env!("CARGO_BIN_EXE_sluicegate"))
-            .arg("run")
+        let words = [command, &[env!("CARGO_BIN_EXE_sluicegate"), "run"]].concat();
+        let child = Command::new(words[0])
+            .args(&words[1..])
             .env_clear()
             .env("PATH", std::env::var("PATH").unwrap_or_default())
             .env("RUST_BACKTRACE", "1")
@@ -54,7 +60,14 @@ impl Sidecar {
 
     /// How many partitions it has; none while it does not answer.
     pub fn partitions(&self) -> usize {
-        self.state().and_then(|state| Some(state["partitions"].as_array()?.len())).unwrap_or(0)
+        self.partition_numbers().len()
+    }
+
+    /// Their numbers.
+    pub fn partition_numbers(&self) -> Vec<usize> {
+        let state = self.state().unwrap_or_default();
+        let each = state["partitions"].as_array().into_iter().flatten();
+        each.filter_map(|partition| Some(partition["partition"].as_u64()? as usize)).collect()
     }
 
     /// Status and body of a GET.

@@ -172,6 +172,11 @@ impl Stage {
 
     /// The same without the group's times, which only the classic protocol lets a member choose.
     pub fn sidecar_as_it_is(&self, name: &str, flags: &[(&str, &str)]) -> Sidecar {
+        self.sidecar_by(&[], name, flags)
+    }
+
+    /// The same, by a command that prepares a place for it.
+    pub fn sidecar_by(&self, command: &[&str], name: &str, flags: &[(&str, &str)]) -> Sidecar {
         let url = self.worker.url();
         let mut all = vec![
             ("KAFKA_BROKERS", self.bootstrap.as_str()),
@@ -180,7 +185,7 @@ impl Stage {
             ("WORKER_URL", &url),
         ];
         all.extend_from_slice(flags);
-        Sidecar::start(&format!("{}-{name}", self.topic), &all)
+        Sidecar::start_by(command, &format!("{}-{name}", self.topic), &all)
     }
 
     /// `count` records spread over the partitions, numbered from zero.
@@ -257,12 +262,17 @@ impl Stage {
 
     pub fn verdict_by(&mut self, rules: &Rules) -> Verdict {
         self.watcher.stop();
-        self.asked(Watcher::look);
+        self.look();
         self.history.judge(rules)
     }
 
-    fn asked(&self, look: fn(&Watcher) -> Result<Vec<i64>, KafkaError>) {
-        eventually("the broker says what is committed", Duration::from_secs(30), || look(&self.watcher).ok());
+    /// What the group has committed now, written down for the judge.
+    pub fn look(&self) -> Vec<i64> {
+        self.asked(Watcher::look)
+    }
+
+    fn asked(&self, look: fn(&Watcher) -> Result<Vec<i64>, KafkaError>) -> Vec<i64> {
+        eventually("the broker says what is committed", Duration::from_secs(30), || look(&self.watcher).ok())
     }
 
     /// Records of the topic that the worker never answered with success, as `partition-offset`.
