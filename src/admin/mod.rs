@@ -16,5 +16,6 @@ mod state;
 
 pub use context::{Context, PollPulse, Silence, VERSION, leave};
 pub use health::Look;
+pub use listener::CONNECTIONS_MAX;
 pub use server::{Admin, BindError, Bound};
 pub use settings::AdminSettings;

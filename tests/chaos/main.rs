@@ -7,6 +7,7 @@ mod clock;
 mod cluster;
 mod killed;
 mod letters;
+mod limits;
 mod members;
 mod network_to_broker;
 mod network_to_worker;
