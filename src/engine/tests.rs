@@ -576,6 +576,35 @@ fn the_end_of_an_idle_partition_is_committed_past_markers() {
 }
 
 #[test]
+fn where_a_partition_begins_is_committed_at_once_if_the_group_has_nothing_and_nobody_else_remembers() {
+    for commits_start in [false, true] {
+        let mut bench = Bench::new(EngineSettings { commits_start, ..settings() });
+        bench.poll(7..9);
+        let ends = vec![event::PartitionEnd { partition: PartitionId(1), offset: 30 }];
+        bench.step(Event::Polled { records: vec![], ends });
+        let first = bench.last_commit();
+        if !commits_start {
+            assert_eq!(first.unwrap().1, [(PartitionId(1), 30)], "an end is committed in any case");
+            continue;
+        }
+        assert_eq!(first.unwrap().1, [(P0, 7)], "before any answer");
+        bench.answer_commit(CommitOutcome::Applied);
+        assert_eq!(bench.last_commit().unwrap().1, [(PartitionId(1), 30)], "no interval is waited for");
+        bench.answer_commit(CommitOutcome::Applied);
+        bench.poll(9..11);
+        bench.pass(2_000);
+        assert_eq!(bench.last_commit().unwrap().1, [(PartitionId(1), 30)], "once");
+        // Known to the group, it is not committed again before something is finished.
+        let committed = Some(event::Committed { offset: 50, metadata: "".into() });
+        let again = Assignment { id: P0, topic: Arc::from("t"), number: 0, committed };
+        bench.step(Event::Assigned(vec![again]));
+        bench.poll(50..52);
+        bench.pass(2_000);
+        assert_eq!(bench.last_commit().unwrap().1, [(PartitionId(1), 30)]);
+    }
+}
+
+#[test]
 fn an_end_that_arrives_during_a_drain_does_not_carry_the_commit_past_refused_records() {
     let mut bench = Bench::new(settings());
     bench.poll(0..32);

@@ -6,6 +6,7 @@
 mod clock;
 mod cluster;
 mod killed;
+mod latest;
 mod letters;
 mod limits;
 mod members;
