@@ -10,6 +10,7 @@ mod latest;
 mod letters;
 mod limits;
 mod members;
+mod mixed;
 mod network_to_broker;
 mod network_to_worker;
 #[cfg(feature = "planted")]
