@@ -6,8 +6,11 @@
 mod clock;
 mod cluster;
 mod killed;
+mod latest;
 mod letters;
+mod limits;
 mod members;
+mod mixed;
 mod network_to_broker;
 mod network_to_worker;
 #[cfg(feature = "planted")]

@@ -173,7 +173,12 @@ impl Stage {
 
     /// The same without the group's times, which only the classic protocol lets a member choose.
     pub fn sidecar_as_it_is(&self, name: &str, flags: &[(&str, &str)]) -> Sidecar {
-        self.started(name, flags, Sidecar::start)
+        self.sidecar_by(&[], name, flags)
+    }
+
+    /// The same, by a command that prepares a place for it.
+    pub fn sidecar_by(&self, command: &[&str], name: &str, flags: &[(&str, &str)]) -> Sidecar {
+        self.started(name, flags, |name, flags| Sidecar::start_by(command, name, flags))
     }
 
     /// One whose output is a pipe.
@@ -181,7 +186,7 @@ impl Stage {
         self.started(name, &[group_flags(), flags].concat(), Sidecar::start_piped)
     }
 
-    fn started<T>(&self, name: &str, flags: &[(&str, &str)], start: fn(&str, &[(&str, &str)]) -> T) -> T {
+    fn started<T>(&self, name: &str, flags: &[(&str, &str)], start: impl FnOnce(&str, &[(&str, &str)]) -> T) -> T {
         let url = self.worker.url();
         let mut all = vec![
             ("KAFKA_BROKERS", self.bootstrap.as_str()),
@@ -267,12 +272,17 @@ impl Stage {
 
     pub fn verdict_by(&mut self, rules: &Rules) -> Verdict {
         self.watcher.stop();
-        self.asked(Watcher::look);
+        self.look();
         self.history.judge(rules)
     }
 
-    fn asked(&self, look: fn(&Watcher) -> Result<Vec<i64>, KafkaError>) {
-        eventually("the broker says what is committed", Duration::from_secs(30), || look(&self.watcher).ok());
+    /// What the group has committed now, written down for the judge.
+    pub fn look(&self) -> Vec<i64> {
+        self.asked(Watcher::look)
+    }
+
+    fn asked(&self, look: fn(&Watcher) -> Result<Vec<i64>, KafkaError>) -> Vec<i64> {
+        eventually("the broker says what is committed", Duration::from_secs(30), || look(&self.watcher).ok())
     }
 
     /// Records of the topic that the worker never answered with success, as `partition-offset`.
