@@ -133,9 +133,7 @@ pub fn retries(planted: &[(&str, &str)]) {
         if call % 5 == 3 {
             return Reply::Status(500);
         }
-        let status = |entry: &Entry| if entry.offset % 50 == 7 && entry.attempt <= 2 { "RETRY" } else { "SUCCESS" };
-        let each = entries.iter().map(|e| format!(r#"{{"entryId":"{}","status":"{}"}}"#, e.entry_id, status(e)));
-        Reply::Body(format!(r#"{{"statuses":[{}]}}"#, each.collect::<Vec<_>>().join(",")))
+        Reply::each(entries, |e| if e.offset % 50 == 7 && e.attempt <= 2 { "RETRY" } else { "SUCCESS" })
     };
     let mut stage = Stage::new(
         "retries",
