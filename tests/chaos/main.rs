@@ -3,6 +3,7 @@
 
 #![cfg(feature = "kafka")]
 
+mod broker_killed;
 mod clock;
 mod cluster;
 mod killed;

@@ -253,8 +253,8 @@ impl Stage {
         delivered
     }
 
-    /// To be said when a sidecar was killed: waits until the worker has finished what it had begun, and writes down what
-    /// the group has committed.
+    /// To be said when a sidecar was killed, or the broker was and is back: waits until the worker has finished what it had
+    /// begun, and writes down what the group has committed. Nothing may be finished again before that.
     pub fn killed(&self) {
         eventually("the worker is idle", Duration::from_secs(30), || {
             (self.worker.books().in_flight == 0).then_some(())

@@ -32,7 +32,8 @@ pub enum Happening {
     Done { place: Place },
     /// What the broker said the group has committed, by partition number.
     Committed { offsets: Vec<i64>, at_ms: i64 },
-    /// A sidecar was killed, the worker has finished what it had begun, and this is what the group has committed.
+    /// A sidecar was killed, or the broker that it commits to. The worker has finished what it had begun, and this is what
+    /// the group has committed.
     Killed { committed: Vec<i64>, at_ms: i64 },
 }
 

@@ -64,6 +64,8 @@ pub fn with(mut settings: KafkaSettings, name: &str, value: &str) -> KafkaSettin
 pub fn client(brokers: &str) -> ClientConfig {
     let mut config = ClientConfig::new();
     config.set("bootstrap.servers", brokers).set("allow.auto.create.topics", "false");
+    // A broker that was killed is seen soon after it is back.
+    config.set("reconnect.backoff.max.ms", "500");
     config
 }
 
