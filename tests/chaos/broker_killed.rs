@@ -7,7 +7,7 @@ use crate::{
     judge::Repeats,
     load::Load,
     sidecar::eventually,
-    stage::Stage,
+    stage::{Stage, is_new_protocol},
     worker::{Behaviour, Reply},
 };
 
@@ -30,7 +30,8 @@ fn a_broker_killed_and_started_again_under_load_loses_nothing_and_repeats_only_w
         eventually("what had been read is delivered", WITHIN, || {
             (sidecar.state()?["queue"]["records"] == 0 && stage.worker.books().in_flight == 0).then_some(())
         });
-        if kill % 2 == 0 {
+        // Under the newer protocol a client that gets no answer does not say that its session is over.
+        if kill % 2 == 0 && !is_new_protocol() {
             eventually("its session is over", WITHIN, || (sidecar.partitions() == 0).then_some(()));
         }
         assert_eq!(sidecar.get("/livez").unwrap().0, 200);
@@ -46,7 +47,7 @@ fn a_broker_killed_and_started_again_under_load_loses_nothing_and_repeats_only_w
     let verdict = stage.verdict(Repeats::Uncommitted);
     verdict.holds();
     assert_eq!((verdict.produced, verdict.done), (records, records));
-    assert!((1..=verdict.uncommitted).contains(&verdict.repeats), "{} of {}", verdict.repeats, verdict.uncommitted);
+    assert!(verdict.repeats <= verdict.uncommitted && (verdict.repeats > 0 || is_new_protocol()));
     assert_eq!(sidecar.metric("sluicegate_invariant_violations_total"), Some(0.0));
     println!(
         "a broker killed under load, times {kills} ({:.0} s): 0 of {records} missing, {} duplicates of {} uncommitted",

@@ -6,6 +6,7 @@
 mod broker_killed;
 mod clock;
 mod cluster;
+mod handed_over;
 mod killed;
 mod letters;
 mod members;
