@@ -7,6 +7,7 @@ mod broker_killed;
 mod clock;
 mod cluster;
 mod handed_over;
+mod head_of_line;
 mod killed;
 mod letters;
 mod members;
