@@ -19,6 +19,7 @@ mod rebalanced;
 mod revoked;
 mod soak;
 mod topics;
+mod worker_down;
 mod worker_faults;
 
 #[path = "../support/broken_body.rs"]
