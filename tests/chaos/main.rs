@@ -3,8 +3,11 @@
 
 #![cfg(feature = "kafka")]
 
+mod broker_killed;
 mod clock;
 mod cluster;
+mod handed_over;
+mod head_of_line;
 mod killed;
 mod latest;
 mod letters;
@@ -19,6 +22,7 @@ mod rebalanced;
 mod revoked;
 mod soak;
 mod topics;
+mod worker_down;
 mod worker_faults;
 
 #[path = "../support/broken_body.rs"]
