@@ -5,6 +5,7 @@
 use std::{
     io::PipeReader,
     net::SocketAddr,
+    path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -43,7 +44,7 @@ pub struct Stage {
 }
 
 enum Broker {
-    Shared,
+    Shared(&'static RealKafka),
     Own(RealKafka),
 }
 
@@ -63,12 +64,22 @@ impl Place {
 
     /// The broker of this test binary.
     pub fn shared() -> Self {
-        Self::on(|| Broker::Shared)
+        Self::shared_as(RealKafka::shared)
+    }
+
+    /// Another one that is everybody's.
+    pub fn shared_as(broker: fn() -> &'static RealKafka) -> Self {
+        Self::on(|| Broker::Shared(broker()))
     }
 
     /// A broker that can be killed.
     pub fn own() -> Self {
-        Self::on(|| Broker::Own(RealKafka::start_own()))
+        Self::own_as(RealKafka::start_own)
+    }
+
+    /// Another one that can be killed.
+    pub fn own_as(start: fn() -> RealKafka) -> Self {
+        Self::on(|| Broker::Own(start()))
     }
 
     /// Several nodes that can be killed, each with every partition.
@@ -79,15 +90,21 @@ impl Place {
     /// A broker that the sidecar reaches only through the proxy.
     pub fn behind(proxy: &FaultProxy) -> Self {
         let place = Self::on(|| Broker::Own(RealKafka::start_behind(proxy.addr.port())));
-        proxy.towards(place.broker.get().behind_proxy);
+        proxy.towards(place.broker.get().beside[0]);
         Self { through: Some(proxy.addr), ..place }
+    }
+
+    /// The sidecar comes to the broker by this one of its listeners beside the plain one.
+    pub fn by(self, listener: usize) -> Self {
+        let port = self.broker.get().beside[listener];
+        Self { through: Some(SocketAddr::from(([127, 0, 0, 1], port))), ..self }
     }
 }
 
 impl Broker {
     fn get(&self) -> &RealKafka {
         match self {
-            Self::Shared => RealKafka::shared(),
+            Self::Shared(kafka) => kafka,
             Self::Own(kafka) => kafka,
         }
     }
@@ -125,6 +142,11 @@ impl Stage {
             kafka: broker,
             _turn: turn,
         }
+    }
+
+    /// The broker's directory.
+    pub fn broker_dir(&self) -> &Path {
+        self.kafka.get().dir()
     }
 
     /// The broker, which must be the stage's own: to be killed and started again.
