@@ -8,7 +8,7 @@ use std::{fmt::Display, path::Path, process::ExitCode, sync::Arc, time::Duration
 
 use crate::{
     admin::{
-        Admin, Bound, Context, PollPulse, Silence, leave,
+        Admin, Bound, CONNECTIONS_MAX, Context, PollPulse, Silence, leave,
         readiness::{Phase, Readiness, Wish},
     },
     config::{Loaded, Settings},
@@ -19,9 +19,10 @@ use crate::{
         Callers, DeadLetterSink, Observer, Source, SourceNote, Worker,
         clock::{Clock, system_wall},
         driver::Driver,
+        files,
         handle::{self, DriverHandle},
         keeping,
-        memory::{self, Needs, Verdict},
+        memory::{self, Verdict},
     },
     say::{bad_configuration, complain, print},
     store::{self, Store},
@@ -60,15 +61,44 @@ pub fn check(loaded: &Loaded) -> ExitCode {
     }
 }
 
+/// Says what does not fit into the limits of this process, or might not. False where it cannot work.
+fn has_room(settings: &Settings, log: &Log) -> bool {
+    let verdicts = [memory_needs(settings).judge(memory::limit()), files_needs(settings).judge(files::room())];
+    verdicts.into_iter().fold(true, |has_room, verdict| match verdict {
+        Verdict::Fits => has_room,
+        Verdict::Tight(what) => {
+            say(log, &format!("warning: {what}"));
+            has_room
+        }
+        Verdict::TooSmall(what) => {
+            say(log, &what);
+            false
+        }
+    })
+}
+
 /// The bounds that cost memory.
-fn needs(settings: &Settings) -> Needs {
+fn memory_needs(settings: &Settings) -> memory::Needs {
     let (prefetch, engine) = (settings.kafka.prefetch_bytes_max, &settings.engine);
-    Needs {
+    memory::Needs {
         prefetch: prefetch.saturating_add(client::fetch_bytes_max(prefetch)),
+        ingress: settings.ingress.as_ref().map_or(0, |ingress| ingress.reading_bytes_max),
         queue: engine.queue_bytes_max,
         batch: engine.batch_bytes_max,
         response: settings.worker.response_bytes_max as u64,
         calls: engine.most().0,
+    }
+}
+
+/// What takes file descriptors.
+fn files_needs(settings: &Settings) -> files::Needs {
+    files::Needs {
+        brokers: settings.kafka.brokers.split(',').count() as u64,
+        dead_letters: settings.kafka.dead_letter_topic.is_some(),
+        probe: settings.admin.probe_addr.is_some(),
+        visits: CONNECTIONS_MAX as u64,
+        callers: settings.ingress.as_ref().map(|ingress| ingress.connections_max as u64),
+        calls: u64::from(settings.engine.most().0),
     }
 }
 
@@ -122,17 +152,12 @@ fn try_serve<W>(settings: Settings, log: &Log, watch: impl FnOnce(Inside) -> W) 
 where
     W: Future<Output = ()> + Send + 'static,
 {
+    if !has_room(&settings, log) {
+        return Ok(Exit::BadConfiguration);
+    }
     if let Some(problems) = refused(&settings.kafka) {
         say(log, &problems);
         return Ok(Exit::BadConfiguration);
-    }
-    match needs(&settings).judge(memory::limit()) {
-        Verdict::Fits => {}
-        Verdict::Tight(what) => say(log, &format!("warning: {what}")),
-        Verdict::TooSmall(what) => {
-            say(log, &what);
-            return Ok(Exit::BadConfiguration);
-        }
     }
     let (observer, readout) = telemetry::start(settings.engine.queue_records_max)?;
     let (driver, requests) = handle::channel();
@@ -258,7 +283,7 @@ fn with_memory<S: Source, W: Worker, D: DeadLetterSink, O: Observer>(
     worker: &WorkerSettings,
 ) -> Result<Driver<S, W, D, O>, Failure> {
     let Some(dir) = dir else { return Ok(driver) };
-    let store = Store::new(dir, &worker.target.to_string());
+    let store = Store::new(dir, &worker.target.identity());
     let (mut keeping, writing) = keeping::channel(KEEP_EVERY);
     match store.load() {
         Ok(Some(learned)) => driver.remember(&learned, &mut keeping),

@@ -30,6 +30,8 @@ pub struct Partition {
     /// The ledger's revision as of what was asked for last, and as of what the group acknowledged.
     pub asked_revision: u64,
     pub committed_revision: u64,
+    /// The group has nothing, and what is to be kept is where it begins, which is not known yet.
+    pub owes_start: bool,
     /// In the list of partitions whose frontier moved.
     pub dirty: bool,
     pub pauses: Pauses,
@@ -121,6 +123,7 @@ impl Partitions {
             asked: None,
             asked_revision: 0,
             committed_revision: 0,
+            owes_start: false,
             dirty: false,
             pauses: Pauses::default(),
             paused_in_client: None,

@@ -18,6 +18,8 @@ pub struct Commits {
     /// Partitions of which something finished since a commit was last asked for. Each at most once
     /// (`Partition::dirty`).
     dirty: Vec<PartitionId>,
+    /// Among them is the start of one of which the group has nothing: it does not wait for the interval.
+    owes_start: bool,
     /// Room for what is finished beyond a frontier.
     metadata_bytes: usize,
     next_id: u64,
@@ -64,6 +66,12 @@ impl Commits {
         }
     }
 
+    /// It is known where a partition begins of which the group has nothing.
+    pub fn mark_start(&mut self, id: PartitionId, dirty: &mut bool) {
+        self.owes_start = true;
+        self.mark_dirty(id, dirty);
+    }
+
     /// Asks for every partition that has news, if the interval is over or `urgent`.
     pub fn ask(
         &mut self,
@@ -73,10 +81,11 @@ impl Commits {
         partitions: &mut Partitions,
     ) -> Option<Command> {
         self.give_up_waiting(now, partitions);
-        let due = urgent || self.asked_at.is_none_or(|asked| now >= asked + interval);
+        let due = urgent || self.owes_start || self.asked_at.is_none_or(|asked| now >= asked + interval);
         if !due || self.in_flight.is_some() || self.dirty.is_empty() {
             return None;
         }
+        self.owes_start = false;
         let mut offsets = Vec::with_capacity(self.dirty.len());
         for id in self.dirty.drain(..) {
             let Some(partition) = partitions.get_mut(id).filter(|p| p.dirty && p.phase != Phase::Released) else {
@@ -169,6 +178,7 @@ impl Commits {
         match &self.in_flight {
             Some(commit) => Some(commit.since + ANSWER_WAIT),
             None if self.dirty.is_empty() => None,
+            None if self.owes_start => Some(Instant::ZERO),
             None => Some(self.asked_at.map_or(Instant::ZERO, |asked| asked + interval)),
         }
     }

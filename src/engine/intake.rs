@@ -32,6 +32,9 @@ impl Engine {
             let before = assignment.committed.as_ref().filter(|_| self.commits.keeps_completed());
             let before = before.and_then(|kept| Completed::decode(&kept.metadata, kept.offset));
             self.partitions.assign(assignment, lane, Ledger::resume(before.unwrap_or_default()));
+            if let Some(partition) = self.partitions.get_mut(assignment.id) {
+                partition.owes_start = self.settings.commits_start && assignment.committed.is_none();
+            }
             self.control.add_route(lane.0, &assignment.topic);
         }
         let assigned = u32::try_from(assignments.len()).unwrap_or(u32::MAX);
@@ -55,6 +58,9 @@ impl Engine {
                 partition.note_gap(now.mono, end.offset);
                 if partition.ledger.reach_end(end.offset) {
                     self.commits.mark_dirty(end.partition, &mut partition.dirty);
+                }
+                if std::mem::take(&mut partition.owes_start) {
+                    self.commits.mark_start(end.partition, &mut partition.dirty);
                 }
             }
         }
@@ -122,6 +128,9 @@ impl Engine {
                 self.violate(Invariant::I1, error.to_string(), out);
                 return false;
             }
+        }
+        if std::mem::take(&mut partition.owes_start) {
+            self.commits.mark_start(record.partition, &mut partition.dirty);
         }
         record.notes.epoch = partition.epoch;
         let span = partition.ledger.span();

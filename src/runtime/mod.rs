@@ -5,6 +5,7 @@
 
 pub mod clock;
 pub mod driver;
+pub mod files;
 pub mod handle;
 pub mod keeping;
 pub mod memory;

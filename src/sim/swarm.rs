@@ -117,6 +117,7 @@ fn settings(rng: &mut Rng) -> EngineSettings {
         },
         dead_letter_max_pct: one_of(rng, &[0.0, 5.0, 50.0, 100.0]),
         span_max: max_poll_records * one_of(rng, &[4, 5, 6, 20]) + one_of(rng, &[0, 1, 10]),
+        commits_start: false,
         commit_metadata_bytes: TEXT_BYTES_MAX,
         commit_interval: (!rng.chance(30)).then_some(Duration::from_millis(one_of(rng, &[50, 1_000, 5_000]))),
         audit_every: None,

@@ -3,11 +3,17 @@
 
 #![cfg(feature = "kafka")]
 
+mod broker_killed;
 mod clock;
 mod cluster;
+mod handed_over;
+mod head_of_line;
 mod killed;
+mod latest;
 mod letters;
+mod limits;
 mod members;
+mod mixed;
 mod network_to_broker;
 mod network_to_worker;
 #[cfg(feature = "planted")]
@@ -16,6 +22,7 @@ mod rebalanced;
 mod revoked;
 mod soak;
 mod topics;
+mod worker_down;
 mod worker_faults;
 
 #[path = "../support/broken_body.rs"]
@@ -28,6 +35,8 @@ mod judge;
 mod kafka;
 #[path = "../support/load.rs"]
 mod load;
+#[path = "../support/protocol.rs"]
+mod protocol;
 #[path = "../support/sidecar.rs"]
 mod sidecar;
 #[path = "../support/stage.rs"]

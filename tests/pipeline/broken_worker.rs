@@ -139,13 +139,11 @@ fn a_configuration_fault_drops_nothing_and_says_what_to_change() {
 fn each_entry_has_its_own_verdict_and_a_dropped_one_is_skipped_where_there_is_no_dead_letter_topic() {
     // Every seventh record is dropped, every fifth is retried once, the rest succeed.
     let reply = |entries: &[Entry]| {
-        let status = |entry: &Entry| match (entry.offset, entry.attempt) {
+        Reply::each(entries, |entry| match (entry.offset, entry.attempt) {
             (offset, _) if offset % 7 == 3 => "DROP",
             (offset, 1) if offset % 5 == 2 => "RETRY",
             _ => "SUCCESS",
-        };
-        let each = entries.iter().map(|e| format!(r#"{{"entryId":"{}","status":"{}"}}"#, e.entry_id, status(e)));
-        Reply::Body(format!(r#"{{"statuses":[{}]}}"#, each.collect::<Vec<_>>().join(",")))
+        })
     };
     let stage = Stage::new("verdicts", 1, Behaviour::replying(reply));
     let sidecar = stage.sidecar("only", &[]);

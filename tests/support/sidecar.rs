@@ -22,21 +22,35 @@ pub struct Sidecar {
 impl Sidecar {
     /// Starts `sluicegate run` with these flags and nothing else of the environment but PATH.
     pub fn start(name: &str, flags: &[(&str, &str)]) -> Self {
+        Self::start_by(&[], name, flags)
+    }
+
+    /// The same, by a command that prepares a place for it and then becomes it: its arguments go on with the binary's.
+    pub fn start_by(command: &[&str], name: &str, flags: &[(&str, &str)]) -> Self {
         let log = log_file(name);
         let out = std::fs::OpenOptions::new().create(true).append(true).open(&log).unwrap();
-        Self::spawn(log, flags, out.try_clone().unwrap(), out)
+        Self::spawn(command, log, flags, out.try_clone().unwrap(), out)
     }
 
-    /// The same with all of its output in one pipe, which is read by whoever gets the other end, or by nobody.
+    /// With all of its output in one pipe, which is read by whoever gets the other end, or by nobody.
     pub fn start_piped(name: &str, flags: &[(&str, &str)]) -> (Self, PipeReader) {
         let (reader, writer) = std::io::pipe().unwrap();
-        (Self::spawn(log_file(name), flags, writer.try_clone().unwrap(), writer), reader)
+        (Self::spawn(&[], log_file(name), flags, writer.try_clone().unwrap(), writer), reader)
     }
 
-    fn spawn(log: PathBuf, flags: &[(&str, &str)], out: impl Into<Stdio>, err: impl Into<Stdio>) -> Self {
+    fn spawn(
+        command: &[&str],
+        log: PathBuf,
+        flags: &[(&str, &str)],
+        out: impl Into<Stdio>,
+        err: impl Into<Stdio>,
+    ) -> Self {
         let admin = free_addr();
-        let child = Command::new(binary())
-            .arg("run")
+        let program = binary();
+        let program = program.to_str().unwrap();
+        let words = [command, &[program, "run"]].concat();
+        let child = Command::new(words[0])
+            .args(&words[1..])
             .env_clear()
             .env("PATH", std::env::var("PATH").unwrap_or_default())
             .env("RUST_BACKTRACE", "1")
@@ -62,7 +76,14 @@ impl Sidecar {
 
     /// How many partitions it has; none while it does not answer.
     pub fn partitions(&self) -> usize {
-        self.state().and_then(|state| Some(state["partitions"].as_array()?.len())).unwrap_or(0)
+        self.partition_numbers().len()
+    }
+
+    /// Their numbers.
+    pub fn partition_numbers(&self) -> Vec<usize> {
+        let state = self.state().unwrap_or_default();
+        let each = state["partitions"].as_array().into_iter().flatten();
+        each.filter_map(|partition| Some(partition["partition"].as_u64()? as usize)).collect()
     }
 
     /// Status and body of a GET.

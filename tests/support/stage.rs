@@ -12,13 +12,14 @@ use std::{
 
 use rdkafka::{
     error::KafkaError,
-    message::{BorrowedMessage, Header, Headers as _, Message as _, OwnedHeaders},
+    message::{BorrowedMessage, Header, Headers as _, Message as _, OwnedHeaders, Timestamp},
 };
 
 use crate::{
     fault_proxy::FaultProxy,
     judge::{Happening, History, Repeats, Rules, Verdict},
-    kafka::{GroupReader, Writer, committed, real::RealKafka, unique, watermarks},
+    kafka::{GroupReader, Writer, committed, read_each, real::RealKafka, unique, watermarks},
+    protocol::group_flags,
     sidecar::{Sidecar, eventually},
     watcher::Watcher,
     worker::{Behaviour, LedgerWorker, number},
@@ -183,9 +184,20 @@ impl Stage {
         self.writer = Arc::new(witnessed(&self.brokers, &self.topic, &self.history));
     }
 
-    /// A dead-letter topic beside the topic.
+    /// A dead-letter topic beside the topic. Its letters say when the broker took them.
     pub fn dead_letters(&self) -> String {
-        self.another_topic("dead", 1)
+        self.another_topic_with("dead", 1, &[("message.timestamp.type", "LogAppendTime")])
+    }
+
+    /// Writes the letters in there into the history, each with its moment; how many there are.
+    pub fn read_dead_letters(&self, topic: &str) -> usize {
+        let mut letters = Vec::new();
+        read_each(&self.brokers, topic, |letter| {
+            letters.push(lettered(letter).expect("a letter says where it is from"))
+        });
+        let many = letters.len();
+        self.history.all().extend(letters);
+        many
     }
 
     /// Starts a sidecar on the stage; `flags` come on top of what it needs to know.
@@ -195,7 +207,12 @@ impl Stage {
 
     /// The same without the group's times, which only the classic protocol lets a member choose.
     pub fn sidecar_as_it_is(&self, name: &str, flags: &[(&str, &str)]) -> Sidecar {
-        self.started(name, flags, Sidecar::start)
+        self.sidecar_by(&[], name, flags)
+    }
+
+    /// The same, by a command that prepares a place for it.
+    pub fn sidecar_by(&self, command: &[&str], name: &str, flags: &[(&str, &str)]) -> Sidecar {
+        self.started(name, flags, |name, flags| Sidecar::start_by(command, name, flags))
     }
 
     /// One whose output is a pipe.
@@ -203,7 +220,7 @@ impl Stage {
         self.started(name, &[group_flags(), flags].concat(), Sidecar::start_piped)
     }
 
-    fn started<T>(&self, name: &str, flags: &[(&str, &str)], start: fn(&str, &[(&str, &str)]) -> T) -> T {
+    fn started<T>(&self, name: &str, flags: &[(&str, &str)], start: impl FnOnce(&str, &[(&str, &str)]) -> T) -> T {
         let url = self.worker.url();
         let mut all = vec![
             ("KAFKA_BROKERS", self.bootstrap.as_str()),
@@ -226,13 +243,18 @@ impl Stage {
         self.writer.flush();
     }
 
-    /// One JSON record with its number, its key, and perhaps a deadline.
+    /// One JSON record with its number, a key of its own, and perhaps a deadline.
     pub fn send(&self, number: u64, deadline_ms: Option<i64>) {
+        self.send_as(&format!("k{number}"), number, deadline_ms);
+    }
+
+    /// The same with this key.
+    pub fn send_as(&self, key: &str, number: u64, deadline_ms: Option<i64>) {
         let headers = deadline_ms.map(|deadline| {
             let text = deadline.to_string();
             OwnedHeaders::new().insert(Header { key: "deadline_ms", value: Some(&text) })
         });
-        let (key, value) = (format!("k{number}"), format!(r#"{{"n":{number}}}"#));
+        let value = format!(r#"{{"n":{number}}}"#);
         let partition = (number % self.partitions as u64) as i32;
         self.writer.send(partition, Some(key.as_bytes()), Some(value.as_bytes()), headers);
     }
@@ -269,8 +291,8 @@ impl Stage {
         delivered
     }
 
-    /// To be said when a sidecar was killed: waits until the worker has finished what it had begun, and writes down what
-    /// the group has committed.
+    /// To be said when a sidecar was killed, or the broker was and is back: waits until the worker has finished what it had
+    /// begun, and writes down what the group has committed. Nothing may be finished again before that.
     pub fn killed(&self) {
         eventually("the worker is idle", Duration::from_secs(30), || {
             (self.worker.books().in_flight == 0).then_some(())
@@ -289,12 +311,17 @@ impl Stage {
 
     pub fn verdict_by(&mut self, rules: &Rules) -> Verdict {
         self.watcher.stop();
-        self.asked(Watcher::look);
+        self.look();
         self.history.judge(rules)
     }
 
-    fn asked(&self, look: fn(&Watcher) -> Result<Vec<i64>, KafkaError>) {
-        eventually("the broker says what is committed", Duration::from_secs(30), || look(&self.watcher).ok());
+    /// What the group has committed now, written down for the judge.
+    pub fn look(&self) -> Vec<i64> {
+        self.asked(Watcher::look)
+    }
+
+    fn asked(&self, look: fn(&Watcher) -> Result<Vec<i64>, KafkaError>) -> Vec<i64> {
+        eventually("the broker says what is committed", Duration::from_secs(30), || look(&self.watcher).ok())
     }
 
     /// Records of the topic that the worker never answered with success, as `partition-offset`.
@@ -308,31 +335,6 @@ impl Stage {
         }
         missing
     }
-}
-
-/// Whether the stories run under the newer group protocol (KIP-848): `CHAOS_GROUP_PROTOCOL=consumer`.
-pub fn is_new_protocol() -> bool {
-    std::env::var("CHAOS_GROUP_PROTOCOL").is_ok_and(|protocol| protocol == "consumer")
-}
-
-/// A member's lasting name, with which one that was killed takes its place at once instead of waiting for a session
-/// timeout. The newer protocol waits for the session all the same, and refuses the name until then: no name there.
-pub fn lasting_name() -> &'static [(&'static str, &'static str)] {
-    if is_new_protocol() { &[] } else { &[("KAFKA_GROUP_INSTANCE_ID", "one")] }
-}
-
-/// Under the newer protocol the client notices by an answered heartbeat alone that the group has dropped it, and goes on
-/// reading until then: nothing is lost or committed over, but more comes twice.
-pub fn repeats_of_a_cut_off(classic: Repeats) -> Repeats {
-    if is_new_protocol() { Repeats::AtMost(u64::MAX) } else { classic }
-}
-
-/// A session short enough to wait for. Under the newer protocol it is the broker's, and just as long.
-fn group_flags() -> &'static [(&'static str, &'static str)] {
-    if is_new_protocol() {
-        return &[("KAFKA_GROUP_PROTOCOL", "consumer")];
-    }
-    &[("KAFKA_CFG_SESSION_TIMEOUT_MS", "6000"), ("KAFKA_CFG_HEARTBEAT_INTERVAL_MS", "500")]
 }
 
 /// A writer whose every record gets into the history.
@@ -349,6 +351,15 @@ fn produced(history: &History, record: &BorrowedMessage<'_>) {
     let deadline = headers.filter(|header| header.key == "deadline_ms").find_map(|header| header.value);
     let deadline_ms = deadline.and_then(|text| std::str::from_utf8(text).ok()?.parse().ok());
     history.add(Happening::Produced { place: (record.partition(), record.offset()), number, deadline_ms });
+}
+
+/// What a dead letter tells the judge.
+fn lettered(letter: &BorrowedMessage<'_>) -> Option<Happening> {
+    let headers = letter.headers()?;
+    let text = |name| std::str::from_utf8(headers.iter().find(|header| header.key == name)?.value?).ok();
+    let place = (text("sluicegate-source-partition")?.parse().ok()?, text("sluicegate-source-offset")?.parse().ok()?);
+    let Timestamp::LogAppendTime(at_ms) = letter.timestamp() else { return None };
+    Some(Happening::Lettered { place, at_ms })
 }
 
 /// A record of about a hundred bytes.

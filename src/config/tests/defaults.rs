@@ -285,6 +285,7 @@ fn every_flag_reaches_its_setting() {
         dead_letter_max_pct: 6.0,
         span_max: 10_001,
         commit_interval: Some(ms(1001)),
+        commits_start: true,
         commit_metadata_bytes: 3000,
         audit_every: Some(ms(420_000)),
         revoke_drain: ms(9000),

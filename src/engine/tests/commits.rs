@@ -80,3 +80,32 @@ fn an_answer_that_the_metadata_is_too_large_halves_its_room_once() {
     bench.answer_commit(CommitOutcome::Failed("OFFSET_METADATA_TOO_LARGE".to_owned()));
     assert!(bench.engine.commits.keeps_completed(), "not once for each of the partitions");
 }
+
+#[test]
+fn where_a_partition_begins_is_committed_at_once_if_the_group_has_nothing_and_nobody_else_remembers() {
+    for commits_start in [false, true] {
+        let mut bench = Bench::new(EngineSettings { commits_start, ..settings() });
+        bench.poll(7..9);
+        let ends = vec![event::PartitionEnd { partition: PartitionId(1), offset: 30 }];
+        bench.step(Event::Polled { records: vec![], ends });
+        let first = bench.last_commit();
+        if !commits_start {
+            assert_eq!(first.unwrap().1, [(PartitionId(1), 30)], "an end is committed in any case");
+            continue;
+        }
+        assert_eq!(first.unwrap().1, [(P0, 7)], "before any answer");
+        bench.answer_commit(CommitOutcome::Applied);
+        assert_eq!(bench.last_commit().unwrap().1, [(PartitionId(1), 30)], "no interval is waited for");
+        bench.answer_commit(CommitOutcome::Applied);
+        bench.poll(9..11);
+        bench.pass(2_000);
+        assert_eq!(bench.last_commit().unwrap().1, [(PartitionId(1), 30)], "once");
+        // Known to the group, it is not committed again before something is finished.
+        let committed = Some(event::Committed { offset: 50, metadata: "".into() });
+        let again = Assignment { id: P0, topic: Arc::from("t"), number: 0, committed };
+        bench.step(Event::Assigned(vec![again]));
+        bench.poll(50..52);
+        bench.pass(2_000);
+        assert_eq!(bench.last_commit().unwrap().1, [(PartitionId(1), 30)]);
+    }
+}
