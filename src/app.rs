@@ -4,7 +4,7 @@
 //! first moment), the ingress (503 until the worker is ready), the Kafka client (settings are found wanting before the model is waited for), the worker, the group.
 //! Order of stopping: the other way round, the admin thread last.
 
-use std::{path::Path, process::ExitCode, sync::Arc, time::Duration};
+use std::{fmt::Display, path::Path, process::ExitCode, sync::Arc, time::Duration};
 
 use crate::{
     admin::{
@@ -26,7 +26,10 @@ use crate::{
     },
     say::{bad_configuration, complain, print},
     store::{self, Store},
-    telemetry::{self, Readout, log},
+    telemetry::{
+        self, Readout,
+        log::{self, Log},
+    },
     worker::{HttpWorker, probe::Probe, settings::WorkerSettings},
 };
 
@@ -59,16 +62,16 @@ pub fn check(loaded: &Loaded) -> ExitCode {
 }
 
 /// Says what does not fit into the limits of this process, or might not. False where it cannot work.
-fn has_room(settings: &Settings) -> bool {
+fn has_room(settings: &Settings, log: &Log) -> bool {
     let verdicts = [memory_needs(settings).judge(memory::limit()), files_needs(settings).judge(files::room())];
     verdicts.into_iter().fold(true, |has_room, verdict| match verdict {
         Verdict::Fits => has_room,
         Verdict::Tight(what) => {
-            complain(&format!("warning: {what}"));
+            say(log, &format!("warning: {what}"));
             has_room
         }
         Verdict::TooSmall(what) => {
-            complain(&what);
+            say(log, &what);
             false
         }
     })
@@ -79,6 +82,7 @@ fn memory_needs(settings: &Settings) -> memory::Needs {
     let (prefetch, engine) = (settings.kafka.prefetch_bytes_max, &settings.engine);
     memory::Needs {
         prefetch: prefetch.saturating_add(client::fetch_bytes_max(prefetch)),
+        ingress: settings.ingress.as_ref().map_or(0, |ingress| ingress.reading_bytes_max),
         queue: engine.queue_bytes_max,
         batch: engine.batch_bytes_max,
         response: settings.worker.response_bytes_max as u64,
@@ -124,23 +128,35 @@ pub fn serve<W>(settings: Settings, watch: impl FnOnce(Inside) -> W) -> ExitCode
 where
     W: Future<Output = ()> + Send + 'static,
 {
-    let exit = try_serve(settings, watch).unwrap_or_else(|error| {
-        complain(&error);
+    let log = match log::install(&settings.log) {
+        Ok(log) => log,
+        Err(error) => {
+            complain(&error);
+            return Exit::Fatal.into();
+        }
+    };
+    let exit = try_serve(settings, &log, watch).unwrap_or_else(|error| {
+        say(&log, &error);
         Exit::Fatal
     });
+    log.finish();
     exit.into()
 }
 
-fn try_serve<W>(settings: Settings, watch: impl FnOnce(Inside) -> W) -> Result<Exit, Failure>
+/// Words for whoever started the process, behind the lines of its log.
+fn say(log: &Log, what: &dyn Display) {
+    log.lines.put(format!("{what}\n").as_bytes());
+}
+
+fn try_serve<W>(settings: Settings, log: &Log, watch: impl FnOnce(Inside) -> W) -> Result<Exit, Failure>
 where
     W: Future<Output = ()> + Send + 'static,
 {
-    let log_level = log::install(&settings.log)?;
-    if !has_room(&settings) {
+    if !has_room(&settings, log) {
         return Ok(Exit::BadConfiguration);
     }
     if let Some(problems) = refused(&settings.kafka) {
-        complain(&problems);
+        say(log, &problems);
         return Ok(Exit::BadConfiguration);
     }
     let (observer, readout) = telemetry::start(settings.engine.queue_records_max)?;
@@ -150,29 +166,29 @@ where
         readiness: readiness.clone(),
         driver: driver.clone(),
         readout: readout.clone(),
-        log_level,
+        log: log.clone(),
         poll: PollPulse::default(),
         now: Arc::new(move || clock.now()),
-        poll_limit: settings.kafka.max_poll_interval / 10,
+        poll_limit: settings.engine.poll_gap_max,
         drain_timeout: settings.shutdown_timeout,
         silence: Silence::default(),
     };
     let bound = match Bound::new(&settings.admin) {
         Ok(bound) => bound,
         Err(error) => {
-            complain(&error);
+            say(log, &error);
             return Ok(Exit::BadConfiguration);
         }
     };
     let ingress = match settings.ingress.clone().map(ingress::Bound::new).transpose() {
         Ok(bound) => bound.map(|bound| bound.serve(Arc::new(system_wall))).transpose()?,
         Err(error) => {
-            complain(&error);
+            say(log, &error);
             return Ok(Exit::BadConfiguration);
         }
     };
     let admin = bound.serve(context.clone())?;
-    heed(&admin, &readiness, &driver, settings.shutdown_timeout);
+    heed(&admin, log, &readiness, &driver, settings.shutdown_timeout);
     admin.runtime().spawn(watch(Inside {
         handle: driver,
         readout,
@@ -267,7 +283,7 @@ fn with_memory<S: Source, W: Worker, D: DeadLetterSink, O: Observer>(
     worker: &WorkerSettings,
 ) -> Result<Driver<S, W, D, O>, Failure> {
     let Some(dir) = dir else { return Ok(driver) };
-    let store = Store::new(dir, &worker.target.to_string());
+    let store = Store::new(dir, &worker.target.identity());
     let (mut keeping, writing) = keeping::channel(KEEP_EVERY);
     match store.load() {
         Ok(Some(learned)) => driver.remember(&learned, &mut keeping),
@@ -323,11 +339,15 @@ async fn overdue(readiness: &Readiness, shutdown_timeout: Duration) {
 }
 
 /// Signals are heeded on the admin thread, which is never busy with records.
-fn heed(admin: &Admin, readiness: &Readiness, driver: &DriverHandle, shutdown_timeout: Duration) {
+fn heed(admin: &Admin, log: &Log, readiness: &Readiness, driver: &DriverHandle, shutdown_timeout: Duration) {
     let signals = heed_signals(readiness.clone(), driver.clone(), shutdown_timeout);
+    let log = log.clone();
     admin.runtime().spawn(async move {
         match signals.await {
-            Ok(exit) => std::process::exit(exit.code()),
+            Ok(exit) => {
+                log.finish();
+                std::process::exit(exit.code())
+            }
             Err(error) => tracing::error!(target: "sluicegate", event = "signals_unheeded", error = %error),
         }
     });

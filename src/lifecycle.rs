@@ -22,7 +22,7 @@ use crate::{
         leave,
         readiness::{Phase, Readiness, Wish},
     },
-    engine::fact::{DrainState, Fact},
+    engine::fact::{DrainState, Fact, OF_PACE},
     runtime::{Observer, SourceNote, handle::DriverHandle},
     time::Now,
 };
@@ -137,7 +137,7 @@ impl<O: Observer> Observer for Watched<O> {
             } => {
                 self.course.unfinished.fetch_add(*left, Relaxed);
             }
-            Fact::Violation { .. } => {
+            Fact::Violation { invariant, .. } if !OF_PACE.contains(invariant) => {
                 self.course.violations.fetch_add(1, Relaxed);
             }
             _ => {}

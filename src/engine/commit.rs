@@ -25,6 +25,8 @@ pub struct Commits {
     next_id: u64,
     asked_at: Option<Instant>,
     applied_at: Option<Instant>,
+    /// Since when commits have been asked for and none was taken.
+    untaken_since: Option<Instant>,
     last_error: Option<String>,
 }
 
@@ -37,6 +39,9 @@ struct InFlight {
 /// A commit without an answer for this long is given up and its late answer ignored. The client parks commits for up
 /// to a session timeout while the coordinator is away, then answers.
 pub const ANSWER_WAIT: Duration = Duration::from_secs(60);
+
+/// Commits that are not taken for this long stand. Until then, how much is uncommitted is a matter of speed.
+const STAND_AFTER: Duration = Duration::from_secs(10);
 
 /// The broker's `offset.metadata.max.bytes` is smaller than what was sent.
 const METADATA_TOO_LARGE: &str = "OFFSET_METADATA_TOO_LARGE";
@@ -102,6 +107,7 @@ impl Commits {
         let id = CommitId(self.next_id);
         self.next_id += 1;
         self.asked_at = Some(now);
+        self.untaken_since.get_or_insert(now);
         self.in_flight = Some(InFlight { id, since: now });
         Some(Command::Commit { id, offsets })
     }
@@ -127,24 +133,28 @@ impl Commits {
         all: &mut Partitions,
     ) -> Option<Duration> {
         let took = now.since(self.in_flight.take_if(|commit| commit.id == id)?.since);
+        let too_large =
+            |r: &CommitResult| matches!(&r.outcome, CommitOutcome::Failed(code) if code == METADATA_TOO_LARGE);
+        // Once for an answer, however many partitions it says so of.
+        if results.iter().any(too_large) {
+            self.metadata_bytes = Some(self.metadata_bytes / 2).filter(|m| *m >= METADATA_BYTES_MIN).unwrap_or(0);
+        }
         for result in results {
             let partition = all.get_mut(result.partition).filter(|p| p.phase != Phase::Released);
             match &result.outcome {
                 CommitOutcome::Applied => {
-                    self.applied_at = Some(now);
+                    (self.applied_at, self.untaken_since) = (Some(now), None);
                     // The same number is in `asked` unless the epoch ended meanwhile.
                     if let Some(p) = partition.filter(|p| p.asked == Some(result.offset)) {
                         p.committed = Some(result.offset);
                         p.committed_revision = p.asked_revision;
                     }
                 }
-                CommitOutcome::EpochOver(code) => self.last_error = Some(code.clone()),
+                CommitOutcome::EpochOver(code) => {
+                    (self.last_error, self.untaken_since) = (Some(code.clone()), None);
+                }
                 CommitOutcome::Failed(code) => {
                     self.last_error = Some(code.clone());
-                    if code == METADATA_TOO_LARGE {
-                        self.metadata_bytes =
-                            Some(self.metadata_bytes / 2).filter(|m| *m >= METADATA_BYTES_MIN).unwrap_or(0);
-                    }
                     if let Some(p) = partition.filter(|p| p.asked == Some(result.offset)) {
                         p.forget_asked();
                         self.mark_dirty(result.partition, &mut p.dirty);
@@ -171,6 +181,11 @@ impl Commits {
             None if self.owes_start => Some(Instant::ZERO),
             None => Some(self.asked_at.map_or(Instant::ZERO, |asked| asked + interval)),
         }
+    }
+
+    /// Commits are asked for and not taken, for longer than a coordinator takes to move.
+    pub fn stand(&self, now: Instant) -> bool {
+        self.untaken_since.is_some_and(|since| now >= since + STAND_AFTER)
     }
 
     pub fn applied_at(&self) -> Option<Instant> {

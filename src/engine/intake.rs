@@ -55,6 +55,7 @@ impl Engine {
             let takes_in = |p: &&mut Partition| p.phase == Phase::Active && !p.pauses.stopped && self.drain.is_none();
             if let Some(partition) = self.partitions.get_mut(end.partition).filter(takes_in) {
                 partition.end = partition.end.max(Some(end.offset));
+                partition.note_gap(now.mono, end.offset);
                 if partition.ledger.reach_end(end.offset) {
                     self.commits.mark_dirty(end.partition, &mut partition.dirty);
                 }
@@ -109,12 +110,18 @@ impl Engine {
             // The record that stopped the partition holds the frontier: this one comes again after a restart.
             return false;
         }
+        partition.note_gap(now.mono, record.offset);
         match partition.ledger.charge(now.mono, record.offset) {
             Ok(seq) => record.notes.seq = seq,
             Err(LedgerError::Backwards { expected, offset }) => {
                 let (topic, number) = (partition.topic.clone(), partition.number);
+                let is_within = partition.ledger.frontier().is_some_and(|frontier| frontier < offset);
                 out.fact(Fact::OffsetReset { topic, number, expected, offset });
                 self.abandon_partition(record.partition, "offset_reset", out);
+                if is_within {
+                    self.stop_truncated(record, out);
+                    return false;
+                }
                 return self.charge(now, record, out);
             }
             Err(error) => {
@@ -130,7 +137,7 @@ impl Engine {
         let broken =
             (span > self.settings.span_max).then(|| format!("{}-{}: span {span}", partition.topic, partition.number));
         self.look(Invariant::I6, broken.is_none(), || broken.unwrap_or_default(), out);
-        self.pause_for_span(record.partition, out);
+        self.pause_for_span(now, record.partition, out);
         true
     }
 
@@ -169,7 +176,9 @@ impl Engine {
     }
 
     pub(super) fn on_committed(&mut self, now: Now, id: CommitId, results: Vec<CommitResult>, out: &mut Effects) {
-        match self.commits.on_answer(now.mono, id, &results, &mut self.partitions) {
+        let took = self.commits.on_answer(now.mono, id, &results, &mut self.partitions);
+        results.iter().for_each(|result| self.reopen_committed(result.partition, out));
+        match took {
             Some(took) => out.fact(Fact::CommitAnswered { results, took }),
             None => out.fact(Fact::Stale { what: "commit" }),
         }

@@ -56,6 +56,8 @@ pub struct EngineSettings {
     pub revoke_drain: Duration,
     /// A partition that is assigned, not gated, behind, and does not move for this long is repaired.
     pub stall_after: Duration,
+    /// Polling never stops for longer: a tenth of `max.poll.interval.ms` (I10).
+    pub poll_gap_max: Duration,
     /// A record that holds its frontier for this long, with nearly everything behind it done, is told.
     pub head_of_line_after: Duration,
     /// And given up to the dead letters, under a budget (`HEAD_OF_LINE_POLICY=dlq`).
@@ -188,6 +190,7 @@ impl Default for EngineSettings {
             audit_every: Some(Duration::from_secs(300)),
             revoke_drain: Duration::from_secs(10),
             stall_after: Duration::from_secs(30),
+            poll_gap_max: Duration::from_secs(30),
             head_of_line_after: Duration::from_secs(60),
             head_of_line_letters: false,
             requests: None,

@@ -13,7 +13,10 @@ use rdkafka::{
     producer::{BaseProducer, DefaultProducerContext},
 };
 
-use crate::kafka::{context::Context, settings::KafkaSettings};
+use crate::kafka::{
+    context::Context,
+    settings::{GroupProtocol, KafkaSettings},
+};
 
 type Properties = BTreeMap<String, String>;
 
@@ -111,7 +114,8 @@ pub fn consumer_properties(settings: &KafkaSettings) -> Result<Properties, Clien
     set("fetch.message.max.bytes", (prefetch / 4).clamp(64 * 1024, MIB).to_string());
     set("max.poll.interval.ms", millis(settings.max_poll_interval));
     set("enable.metrics.push", "false".to_owned());
-    if !is_consumer_protocol(settings) {
+    set("group.protocol", settings.group_protocol.name().to_owned());
+    if settings.group_protocol == GroupProtocol::Classic {
         // With the newer group protocol these are the broker's, and setting them makes the client refuse to start.
         set("session.timeout.ms", millis(settings.session_timeout));
         set("heartbeat.interval.ms", millis((settings.session_timeout / 3).min(HEARTBEAT_MAX)));
@@ -145,10 +149,6 @@ pub fn fetch_bytes_max(prefetch: u64) -> u64 {
 
 fn millis(time: Duration) -> String {
     time.as_millis().to_string()
-}
-
-fn is_consumer_protocol(settings: &KafkaSettings) -> bool {
-    settings.pass_through.get("group.protocol").is_some_and(|p| p.eq_ignore_ascii_case("consumer"))
 }
 
 /// The dead-letter producer's properties: the same brokers and the same way to them, and nothing of the consumer's.

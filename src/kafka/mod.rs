@@ -27,7 +27,7 @@ mod heartbeat;
 #[cfg(feature = "kafka")]
 mod lookup;
 #[cfg(feature = "kafka")]
-mod oauth;
+pub mod oauth;
 #[cfg(feature = "kafka")]
 mod outbox;
 #[cfg(feature = "kafka")]

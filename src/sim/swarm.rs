@@ -123,6 +123,7 @@ fn settings(rng: &mut Rng) -> EngineSettings {
         audit_every: None,
         revoke_drain: Duration::from_millis(one_of(rng, &[0, 100, 2_000, 10_000])),
         stall_after: Duration::from_millis(one_of(rng, &[2_000, 30_000])),
+        poll_gap_max: Duration::from_secs(30),
         head_of_line_after: Duration::from_secs(60),
         head_of_line_letters: false,
         requests: None,
@@ -288,7 +289,7 @@ fn kind(rng: &mut Rng, sort: u64, partitions: u32) -> Kind {
         5 => Kind::WallJump { ms: rng.range(0, 20_000) as i64 - 10_000 },
         6 => match rng.below(3) {
             0 => Kind::Retention { partition, pct: rng.range(1, 100) as u32 },
-            1 => Kind::Rewind(partition),
+            1 => Kind::Rewind { partition, pct: if rng.chance(500) { 0 } else { rng.range(1, 100) as u32 } },
             _ => Kind::Stall(partition),
         },
         7 => {

@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "each test binary uses its part")]
 
 use std::{
-    io::{Read, Write},
+    io::{PipeReader, Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
     path::PathBuf,
     process::{Child, Command, ExitStatus, Stdio},
@@ -27,11 +27,25 @@ impl Sidecar {
 
     /// The same, by a command that prepares a place for it and then becomes it: its arguments go on with the binary's.
     pub fn start_by(command: &[&str], name: &str, flags: &[(&str, &str)]) -> Self {
-        let admin = free_addr();
-        let dir = std::env::temp_dir().join(format!("sluicegate-test-{}", std::process::id()));
-        std::fs::create_dir_all(&dir).unwrap();
-        let log = dir.join(format!("{name}.log"));
+        let log = log_file(name);
         let out = std::fs::OpenOptions::new().create(true).append(true).open(&log).unwrap();
+        Self::spawn(command, log, flags, out.try_clone().unwrap(), out)
+    }
+
+    /// The same with all of its output in one pipe, which is read by whoever gets the other end, or by nobody.
+    pub fn start_piped(name: &str, flags: &[(&str, &str)]) -> (Self, PipeReader) {
+        let (reader, writer) = std::io::pipe().unwrap();
+        (Self::spawn(&[], log_file(name), flags, writer.try_clone().unwrap(), writer), reader)
+    }
+
+    fn spawn(
+        command: &[&str],
+        log: PathBuf,
+        flags: &[(&str, &str)],
+        out: impl Into<Stdio>,
+        err: impl Into<Stdio>,
+    ) -> Self {
+        let admin = free_addr();
         let words = [command, &[env!("CARGO_BIN_EXE_sluicegate"), "run"]].concat();
         let child = Command::new(words[0])
             .args(&words[1..])
@@ -42,8 +56,8 @@ impl Sidecar {
             .env("LOG_FORMAT", "json")
             .envs(flags.iter().copied())
             .stdin(Stdio::null())
-            .stdout(out.try_clone().unwrap())
-            .stderr(out)
+            .stdout(out)
+            .stderr(err)
             .spawn()
             .unwrap();
         Self { child, admin, log }
@@ -156,6 +170,12 @@ pub fn eventually<T>(what: &str, within: Duration, mut look: impl FnMut() -> Opt
         assert!(Instant::now() < deadline, "not within {within:?}: {what}");
         std::thread::park_timeout(Duration::from_millis(10));
     }
+}
+
+fn log_file(name: &str) -> PathBuf {
+    let dir = std::env::temp_dir().join(format!("sluicegate-test-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).unwrap();
+    dir.join(format!("{name}.log"))
 }
 
 /// A port that is free now.

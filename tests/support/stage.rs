@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test binary uses its part")]
 
 use std::{
+    io::PipeReader,
     net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -177,6 +178,15 @@ impl Stage {
 
     /// The same, by a command that prepares a place for it.
     pub fn sidecar_by(&self, command: &[&str], name: &str, flags: &[(&str, &str)]) -> Sidecar {
+        self.started(name, flags, |name, flags| Sidecar::start_by(command, name, flags))
+    }
+
+    /// One whose output is a pipe.
+    pub fn piped_sidecar(&self, name: &str, flags: &[(&str, &str)]) -> (Sidecar, PipeReader) {
+        self.started(name, &[group_flags(), flags].concat(), Sidecar::start_piped)
+    }
+
+    fn started<T>(&self, name: &str, flags: &[(&str, &str)], start: impl FnOnce(&str, &[(&str, &str)]) -> T) -> T {
         let url = self.worker.url();
         let mut all = vec![
             ("KAFKA_BROKERS", self.bootstrap.as_str()),
@@ -185,7 +195,7 @@ impl Stage {
             ("WORKER_URL", &url),
         ];
         all.extend_from_slice(flags);
-        Sidecar::start_by(command, &format!("{}-{name}", self.topic), &all)
+        start(&format!("{}-{name}", self.topic), &all)
     }
 
     /// `count` records spread over the partitions, numbered from zero.
@@ -308,7 +318,7 @@ pub fn repeats_of_a_cut_off(classic: Repeats) -> Repeats {
 /// A session short enough to wait for. Under the newer protocol it is the broker's, and just as long.
 fn group_flags() -> &'static [(&'static str, &'static str)] {
     if is_new_protocol() {
-        return &[("KAFKA_CFG_GROUP_PROTOCOL", "consumer")];
+        return &[("KAFKA_GROUP_PROTOCOL", "consumer")];
     }
     &[("KAFKA_CFG_SESSION_TIMEOUT_MS", "6000"), ("KAFKA_CFG_HEARTBEAT_INTERVAL_MS", "500")]
 }

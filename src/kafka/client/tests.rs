@@ -7,6 +7,7 @@ fn settings() -> KafkaSettings {
         topics: vec!["t".to_owned()],
         group_id: "g".to_owned(),
         group_instance_id: None,
+        group_protocol: GroupProtocol::Classic,
         client_id: "sluicegate".to_owned(),
         fetch_max_wait: Duration::from_millis(50),
         fetch_queue_backoff: Duration::from_millis(5),
@@ -68,7 +69,7 @@ fn the_back_off_after_a_full_prefetch_never_passes_ten_milliseconds() {
 
 #[test]
 fn the_newer_group_protocol_leaves_the_session_to_the_broker() {
-    let newer = with("group.protocol", "consumer");
+    let newer = KafkaSettings { group_protocol: GroupProtocol::Consumer, ..settings() };
     let properties = consumer_properties(&newer).unwrap();
     assert!(!properties.contains_key("session.timeout.ms"));
     assert!(!properties.contains_key("partition.assignment.strategy"));

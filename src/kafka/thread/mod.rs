@@ -28,7 +28,7 @@ use std::{
 use rdkafka::{Message as _, consumer::Consumer as _, topic_partition_list::Offset};
 
 use crate::{
-    engine::event::Command,
+    engine::event::{Command, Pulse},
     kafka::{
         commits::{self, Commits},
         context::{Consumer, Context, Notice},
@@ -103,6 +103,8 @@ pub struct Poller {
     place_again_at: Option<Instant>,
     progress_at: Instant,
     polled_at: Instant,
+    /// Polls since the last one that was told.
+    pulse: Pulse,
     /// Where a partition without a committed offset begins; `None` when that is an error.
     reset_to: Option<Offset>,
     /// Running mean of a record's bytes, for estimates.
@@ -152,6 +154,7 @@ impl Poller {
             place_again_at: None,
             progress_at: now,
             polled_at: now,
+            pulse: Pulse::default(),
             reset_to: reset_to(&settings.offset_reset),
             record_bytes: 0.0,
             batch: Vec::new(),
@@ -194,6 +197,7 @@ impl Poller {
             Request::Engine(Command::Pause(ids)) => self.pause(&ids),
             Request::Engine(Command::Resume(ids)) => self.resume(&ids),
             Request::Engine(Command::ReadCommitted(ids)) => drop(self.ask(About::Audit, &ids)),
+            Request::Engine(Command::ReadStarts(ids)) => drop(self.ask(About::LogStart, &ids)),
             Request::Engine(Command::Repair(id)) => self.repair(id),
             Request::Engine(Command::Release(ids)) => self.release(&ids),
         }
@@ -208,6 +212,8 @@ impl Poller {
 
     /// Serves the consumer's own queue and acts on what it told.
     fn poll_client(&mut self, now: Instant) {
+        self.pulse.polls += 1;
+        self.pulse.longest_gap = self.pulse.longest_gap.max(now.duration_since(self.polled_at));
         self.polled_at = now;
         self.heartbeat.beat(now);
         let mut strays = Vec::new();
@@ -259,6 +265,9 @@ impl Poller {
         self.take_answers();
         if now >= self.progress_at {
             self.progress_at = now + progress::EVERY;
+            if self.outbox.pulse(self.pulse) {
+                self.pulse = Pulse::default();
+            }
             self.tell_progress(now);
         }
         self.check_left(now);

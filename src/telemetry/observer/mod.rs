@@ -1,9 +1,11 @@
-//! The observer of the real process: every fact is counted, told to the log, and kept if it went wrong.
+//! The observer of the real process: every fact is counted, told to the log, and kept if it went wrong or has a
+//! reason.
 //!
 //! It runs on the task that owns the engine, so it never waits: counting is an atomic addition, and what is not logged
 //! is not formatted. What others may read of it is in a [`Readout`](super::Readout).
 
 mod counted;
+mod reasoned;
 mod remembered;
 mod said;
 
@@ -11,6 +13,7 @@ use std::sync::Arc;
 
 use super::{
     events::EventName,
+    happened::Happened,
     instruments::Instruments,
     last_errors::LastErrors,
     limiter::{Limiter, Pass},
@@ -28,6 +31,7 @@ pub struct Telemetry {
     names: PartitionNames,
     limiter: Arc<Limiter>,
     errors: LastErrors,
+    happened: Happened,
     /// `QUEUE_MAXSIZE`, if the queue is bounded by it.
     queue_records_max: Option<u32>,
 }
@@ -37,9 +41,10 @@ impl Telemetry {
         instruments: Instruments,
         limiter: Arc<Limiter>,
         errors: LastErrors,
+        happened: Happened,
         queue_records_max: Option<u32>,
     ) -> Self {
-        Self { instruments, names: PartitionNames::default(), limiter, errors, queue_records_max }
+        Self { instruments, names: PartitionNames::default(), limiter, errors, happened, queue_records_max }
     }
 
     /// Whether one more event of this kind goes out, and how many were left out before it.
@@ -60,6 +65,7 @@ impl Observer for Telemetry {
             self.names.learn(assigned);
         }
         self.count_fact(fact);
+        self.note_reason(now, fact);
         self.remember_fact(now, fact);
         self.say_fact(now, fact);
     }

@@ -53,6 +53,7 @@ impl Telemetry {
             Fact::BatchDispatched { .. }
             | Fact::BatchSettled { .. }
             | Fact::Retried { .. }
+            | Fact::FreshHeld { .. }
             | Fact::WorkerHeld { .. }
             | Fact::WorkerBack { .. } => self.say_worker(now, fact),
             Fact::DeadLettered { .. } | Fact::DeadLetterFailed { .. } | Fact::DeadLetterHeld { .. } => {
@@ -178,6 +179,9 @@ impl Telemetry {
             Fact::Retried { records, cause, delay } => {
                 say!(self, now, RecordsRetried, "again later", { records, cause, delay_ms = millis(*delay) });
             }
+            Fact::FreshHeld { cause } => {
+                say!(self, now, FreshHeld, "fresh records wait", { cause = cause.name() });
+            }
             Fact::WorkerHeld { cause, hold, detail } => {
                 say!(self, now, WorkerHeld, "the worker cannot take work", {
                     cause, hold_ms = millis(*hold), detail = detail.as_deref().map(|text| shorten(text, DETAIL_MAX))
@@ -222,8 +226,10 @@ impl Telemetry {
                     topic = &**topic, partition = number, offset, error = shorten(error, DETAIL_MAX)
                 });
             }
-            Fact::DeadLetterHeld { records } => {
-                say!(self, now, DeadLettersHeld, "no dead letters may go: records are held", { records });
+            Fact::DeadLetterHeld { records, cause } => {
+                say!(self, now, DeadLettersHeld, "no dead letters may go: records are held", {
+                    records, cause = cause.name()
+                });
             }
             _ => {}
         }
@@ -264,6 +270,11 @@ impl Telemetry {
             Fact::OffsetReset { topic, number, expected, offset } => {
                 say!(self, now, OffsetReset, "offsets went back: a new epoch", {
                     topic = &**topic, partition = number, expected, offset
+                });
+            }
+            Fact::RecordsGone { topic, number, from, to } => {
+                say!(self, now, RecordsGone, "retention deleted records before they were read", {
+                    topic = &**topic, partition = number, from, to
                 });
             }
             Fact::CommittedDiffers { topic, number, known, found } => {
