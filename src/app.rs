@@ -4,11 +4,11 @@
 //! first moment), the ingress (503 until the worker is ready), the Kafka client (settings are found wanting before the model is waited for), the worker, the group.
 //! Order of stopping: the other way round, the admin thread last.
 
-use std::{path::Path, process::ExitCode, sync::Arc, time::Duration};
+use std::{fmt::Display, path::Path, process::ExitCode, sync::Arc, time::Duration};
 
 use crate::{
     admin::{
-        Admin, Bound, Context, PollPulse, Silence, leave,
+        Admin, Bound, CONNECTIONS_MAX, Context, PollPulse, Silence, leave,
         readiness::{Phase, Readiness, Wish},
     },
     config::{Loaded, Settings},
@@ -19,13 +19,17 @@ use crate::{
         Callers, DeadLetterSink, Observer, Source, SourceNote, Worker,
         clock::{Clock, system_wall},
         driver::Driver,
+        files,
         handle::{self, DriverHandle},
         keeping,
-        memory::{self, Needs, Verdict},
+        memory::{self, Verdict},
     },
     say::{bad_configuration, complain, print},
     store::{self, Store},
-    telemetry::{self, Readout, log},
+    telemetry::{
+        self, Readout,
+        log::{self, Log},
+    },
     worker::{HttpWorker, probe::Probe, settings::WorkerSettings},
 };
 
@@ -57,15 +61,44 @@ pub fn check(loaded: &Loaded) -> ExitCode {
     }
 }
 
+/// Says what does not fit into the limits of this process, or might not. False where it cannot work.
+fn has_room(settings: &Settings, log: &Log) -> bool {
+    let verdicts = [memory_needs(settings).judge(memory::limit()), files_needs(settings).judge(files::room())];
+    verdicts.into_iter().fold(true, |has_room, verdict| match verdict {
+        Verdict::Fits => has_room,
+        Verdict::Tight(what) => {
+            say(log, &format!("warning: {what}"));
+            has_room
+        }
+        Verdict::TooSmall(what) => {
+            say(log, &what);
+            false
+        }
+    })
+}
+
 /// The bounds that cost memory.
-fn needs(settings: &Settings) -> Needs {
+fn memory_needs(settings: &Settings) -> memory::Needs {
     let (prefetch, engine) = (settings.kafka.prefetch_bytes_max, &settings.engine);
-    Needs {
+    memory::Needs {
         prefetch: prefetch.saturating_add(client::fetch_bytes_max(prefetch)),
+        ingress: settings.ingress.as_ref().map_or(0, |ingress| ingress.reading_bytes_max),
         queue: engine.queue_bytes_max,
         batch: engine.batch_bytes_max,
         response: settings.worker.response_bytes_max as u64,
         calls: engine.most().0,
+    }
+}
+
+/// What takes file descriptors.
+fn files_needs(settings: &Settings) -> files::Needs {
+    files::Needs {
+        brokers: settings.kafka.brokers.split(',').count() as u64,
+        dead_letters: settings.kafka.dead_letter_topic.is_some(),
+        probe: settings.admin.probe_addr.is_some(),
+        visits: CONNECTIONS_MAX as u64,
+        callers: settings.ingress.as_ref().map(|ingress| ingress.connections_max as u64),
+        calls: u64::from(settings.engine.most().0),
     }
 }
 
@@ -95,29 +128,36 @@ pub fn serve<W>(settings: Settings, watch: impl FnOnce(Inside) -> W) -> ExitCode
 where
     W: Future<Output = ()> + Send + 'static,
 {
-    let exit = try_serve(settings, watch).unwrap_or_else(|error| {
-        complain(&error);
+    let log = match log::install(&settings.log) {
+        Ok(log) => log,
+        Err(error) => {
+            complain(&error);
+            return Exit::Fatal.into();
+        }
+    };
+    let exit = try_serve(settings, &log, watch).unwrap_or_else(|error| {
+        say(&log, &error);
         Exit::Fatal
     });
+    log.finish();
     exit.into()
 }
 
-fn try_serve<W>(settings: Settings, watch: impl FnOnce(Inside) -> W) -> Result<Exit, Failure>
+/// Words for whoever started the process, behind the lines of its log.
+fn say(log: &Log, what: &dyn Display) {
+    log.lines.put(format!("{what}\n").as_bytes());
+}
+
+fn try_serve<W>(settings: Settings, log: &Log, watch: impl FnOnce(Inside) -> W) -> Result<Exit, Failure>
 where
     W: Future<Output = ()> + Send + 'static,
 {
-    let log_level = log::install(&settings.log)?;
-    if let Some(problems) = refused(&settings.kafka) {
-        complain(&problems);
+    if !has_room(&settings, log) {
         return Ok(Exit::BadConfiguration);
     }
-    match needs(&settings).judge(memory::limit()) {
-        Verdict::Fits => {}
-        Verdict::Tight(what) => complain(&format!("warning: {what}")),
-        Verdict::TooSmall(what) => {
-            complain(&what);
-            return Ok(Exit::BadConfiguration);
-        }
+    if let Some(problems) = refused(&settings.kafka) {
+        say(log, &problems);
+        return Ok(Exit::BadConfiguration);
     }
     let (observer, readout) = telemetry::start(settings.engine.queue_records_max)?;
     let (driver, requests) = handle::channel();
@@ -126,29 +166,29 @@ where
         readiness: readiness.clone(),
         driver: driver.clone(),
         readout: readout.clone(),
-        log_level,
+        log: log.clone(),
         poll: PollPulse::default(),
         now: Arc::new(move || clock.now()),
-        poll_limit: settings.kafka.max_poll_interval / 10,
+        poll_limit: settings.engine.poll_gap_max,
         drain_timeout: settings.shutdown_timeout,
         silence: Silence::default(),
     };
     let bound = match Bound::new(&settings.admin) {
         Ok(bound) => bound,
         Err(error) => {
-            complain(&error);
+            say(log, &error);
             return Ok(Exit::BadConfiguration);
         }
     };
     let ingress = match settings.ingress.clone().map(ingress::Bound::new).transpose() {
         Ok(bound) => bound.map(|bound| bound.serve(Arc::new(system_wall))).transpose()?,
         Err(error) => {
-            complain(&error);
+            say(log, &error);
             return Ok(Exit::BadConfiguration);
         }
     };
     let admin = bound.serve(context.clone())?;
-    heed(&admin, &readiness, &driver, settings.shutdown_timeout);
+    heed(&admin, log, &readiness, &driver, settings.shutdown_timeout);
     admin.runtime().spawn(watch(Inside {
         handle: driver,
         readout,
@@ -243,7 +283,7 @@ fn with_memory<S: Source, W: Worker, D: DeadLetterSink, O: Observer>(
     worker: &WorkerSettings,
 ) -> Result<Driver<S, W, D, O>, Failure> {
     let Some(dir) = dir else { return Ok(driver) };
-    let store = Store::new(dir, &worker.target.to_string());
+    let store = Store::new(dir, &worker.target.identity());
     let (mut keeping, writing) = keeping::channel(KEEP_EVERY);
     match store.load() {
         Ok(Some(learned)) => driver.remember(&learned, &mut keeping),
@@ -299,11 +339,15 @@ async fn overdue(readiness: &Readiness, shutdown_timeout: Duration) {
 }
 
 /// Signals are heeded on the admin thread, which is never busy with records.
-fn heed(admin: &Admin, readiness: &Readiness, driver: &DriverHandle, shutdown_timeout: Duration) {
+fn heed(admin: &Admin, log: &Log, readiness: &Readiness, driver: &DriverHandle, shutdown_timeout: Duration) {
     let signals = heed_signals(readiness.clone(), driver.clone(), shutdown_timeout);
+    let log = log.clone();
     admin.runtime().spawn(async move {
         match signals.await {
-            Ok(exit) => std::process::exit(exit.code()),
+            Ok(exit) => {
+                log.finish();
+                std::process::exit(exit.code())
+            }
             Err(error) => tracing::error!(target: "sluicegate", event = "signals_unheeded", error = %error),
         }
     });

@@ -29,7 +29,9 @@ pub fn run(settings: Result<KafkaSettings, Problems>, burst: &Burst) -> ExitCode
         return say::bad_configuration(&"no topic to produce to: name it with --topic (a pattern is none)");
     };
     // What the client says of brokers that do not answer; a second subscriber does no harm.
-    let _ = log::install(&LogSettings { format: LogFormat::Human, level: LogLevel::Warn });
+    let (subscriber, _) =
+        log::subscriber(&LogSettings { format: LogFormat::Human, level: LogLevel::Warn }, std::io::stderr);
+    let _ = tracing::subscriber::set_global_default(subscriber);
     let sender = match Sender::new(&settings) {
         Ok(sender) => sender,
         Err(error) => return say::bad_configuration(&error),

@@ -7,9 +7,13 @@ mod kafka;
 
 use std::time::{Duration, Instant};
 
-use kafka::{Writer, client, committed, member::Member, real::RealKafka, settings, unique, watermarks, with};
+use kafka::{Writer, client, committed, member::Member, real::RealKafka, settings, unique, watermarks};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
-use sluicegate::{engine::event::Command, kafka::settings::KafkaSettings, runtime::Source as _};
+use sluicegate::{
+    engine::event::Command,
+    kafka::settings::{GroupProtocol, KafkaSettings},
+    runtime::Source as _,
+};
 
 /// A topic, and settings of a member of a group of its own.
 async fn start(name: &str, partitions: i32) -> (&'static RealKafka, Writer, KafkaSettings) {
@@ -239,7 +243,7 @@ async fn leaving_hands_over_at_once_and_so_does_being_dropped() {
 #[tokio::test]
 async fn the_newer_group_protocol_shares_and_hands_over_too() {
     let (_broker, writer, settings) = start("kip848", 4).await;
-    let settings = with(settings, "group.protocol", "consumer");
+    let settings = KafkaSettings { group_protocol: GroupProtocol::Consumer, ..settings };
     writer.fill(4, 0, 400, 10);
     let mut first = Member::join(&settings);
     first.until("all", |m| m.records.len() == 400 && m.ends.len() == 4).await;

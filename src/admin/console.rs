@@ -31,6 +31,7 @@ pub fn page(state: &State<'_>) -> String {
         }
         None => out.push_str("<p>The engine does not answer, or has not started.</p>"),
     }
+    happened(&mut out, state);
     errors(&mut out, state);
     out.push_str("<p>More in /state and /metrics.</p></body></html>");
     out
@@ -119,6 +120,18 @@ fn partitions(out: &mut String, e: &EngineState<'_>) {
             number(s.lag),
             s.span
         );
+    }
+    out.push_str("</table>");
+}
+
+/// Why what was not simply delivered was not.
+fn happened(out: &mut String, state: &State<'_>) {
+    if state.happened.is_empty() {
+        return;
+    }
+    out.push_str("<h2>Since the start</h2><table><tr><th>event</th><th>reason</th><th>count</th></tr>");
+    for each in &state.happened {
+        let _ = write!(out, "<tr><td>{}</td><td>{}</td><td>{}</td></tr>", each.event, each.reason, each.count);
     }
     out.push_str("</table>");
 }

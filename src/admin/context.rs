@@ -16,7 +16,7 @@ use crate::{
     telemetry::{
         Readout,
         exposition::{EngineView, Standing},
-        log::LevelControl,
+        log::Log,
     },
     time::Now,
 };
@@ -27,7 +27,7 @@ pub struct Context {
     pub readiness: Readiness,
     pub driver: DriverHandle,
     pub readout: Readout,
-    pub log_level: LevelControl,
+    pub log: Log,
     pub poll: PollPulse,
     /// The clock that the driver's facts carry.
     pub now: Arc<dyn Fn() -> Now + Send + Sync>,
@@ -108,6 +108,7 @@ impl Context {
             ready: look.is_ready(),
             engine,
             poll_age: look.poll_age,
+            log_lines_dropped: self.log.lines.dropped(),
         })
     }
 

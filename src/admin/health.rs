@@ -36,6 +36,7 @@ impl Look {
             self.poll_age.is_some_and(|age| age > self.limit).then_some("poll_loop_hangs"),
             self.silent_for.is_some_and(|age| age > self.limit).then_some("engine_silent"),
             self.snapshot.as_ref().is_some_and(|s| s.stalled > 0).then_some("partition_stalled"),
+            self.snapshot.as_ref().is_some_and(|s| s.sending_stands).then_some("sending_stalled"),
         ];
         each.into_iter().flatten().collect()
     }

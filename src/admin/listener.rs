@@ -1,44 +1,72 @@
-//! Connections with bounds: so many at once, and none that says nothing for long. Someone who only opens connections
-//! must not take the file descriptors that the data path needs.
+//! Connections with bounds: so many at once, none that takes long to ask, and none that keeps others out. Someone who only
+//! opens connections must not take the file descriptors that the data path needs, nor the place of whoever asks whether
+//! this process lives.
 
 use std::{
     io,
     net::SocketAddr,
     pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
-    task::{Context, Poll, ready},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    task::{Context, Poll, Waker},
     time::Duration,
 };
 
 use axum::{
+    body::{Body, to_bytes},
     extract::{ConnectInfo, Request, connect_info::Connected},
+    http::StatusCode,
     middleware::Next,
-    response::Response,
+    response::{IntoResponse, Response},
     serve::{IncomingStream, Listener},
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore},
+    sync::{Notify, OwnedSemaphorePermit, Semaphore},
     time::{Instant, Sleep},
 };
 
-/// Connections of one listener at a time; further ones wait to be accepted.
+/// Connections of one listener at a time; for a further one, the one that has been asking for longest has to leave.
 pub const CONNECTIONS_MAX: usize = 64;
+
+/// No body here is longer than a word.
+const BODY_MAX: usize = 256;
 
 pub struct Bounded {
     listener: TcpListener,
     places: Arc<Semaphore>,
-    /// A connection on which nothing moves for this long, and nobody works on an answer, is closed.
-    idle_max: Duration,
+    turns: Vec<Weak<Turn>>,
+    /// An answer has been made, so that its visitor may be the one to leave.
+    answered: Arc<Notify>,
+    /// The time for a whole request, from when the connection was taken or the last answer was made.
+    asking_max: Duration,
 }
 
 impl Bounded {
-    pub fn new(listener: TcpListener, idle_max: Duration) -> Self {
-        Self { listener, places: Arc::new(Semaphore::new(CONNECTIONS_MAX)), idle_max }
+    pub fn new(listener: TcpListener, asking_max: Duration) -> Self {
+        let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+        Self { listener, places, turns: Vec::new(), answered: Arc::default(), asking_max }
+    }
+
+    /// A place, made free if there is none.
+    async fn place(&mut self) -> Option<OwnedSemaphorePermit> {
+        self.turns.retain(|turn| turn.strong_count() > 0);
+        loop {
+            let free = Arc::clone(&self.places).acquire_owned();
+            if self.places.available_permits() == 0 {
+                let turns = self.turns.iter().filter_map(Weak::upgrade);
+                let longest =
+                    turns.filter_map(|turn| Some((turn.asking_since()?, turn))).min_by_key(|(since, _)| *since);
+                if let Some((_, turn)) = longest {
+                    turn.leave();
+                }
+            }
+            tokio::select! {
+                // Nobody closes the semaphore, so there is always a place in the end.
+                place = free => return place.ok(),
+                () = self.answered.notified() => {}
+            }
+        }
     }
 }
 
@@ -47,12 +75,12 @@ impl Listener for Bounded {
     type Addr = SocketAddr;
 
     async fn accept(&mut self) -> (Visit, SocketAddr) {
-        // Nobody closes the semaphore, so there is always a place in the end.
-        let place = Arc::clone(&self.places).acquire_owned().await.ok();
         let (stream, addr) = Listener::accept(&mut self.listener).await;
-        let idle = Box::pin(tokio::time::sleep(self.idle_max));
-        let asked = Arc::new(AtomicBool::new(false));
-        (Visit { stream, asked, idle, idle_max: self.idle_max, _place: place }, addr)
+        let place = self.place().await;
+        let turn = Arc::new(Turn::new(Arc::clone(&self.answered)));
+        self.turns.push(Arc::downgrade(&turn));
+        let late = Box::pin(tokio::time::sleep(self.asking_max));
+        (Visit { stream, turn, late, asking_max: self.asking_max, _place: place }, addr)
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -60,44 +88,106 @@ impl Listener for Bounded {
     }
 }
 
+/// Whose turn it is on a connection: the visitor's to ask, or ours to answer.
+#[derive(Debug)]
+pub(super) struct Turn {
+    state: Mutex<State>,
+    answered: Arc<Notify>,
+}
+
+#[derive(Debug)]
+struct State {
+    /// Since when the visitor may ask; `None` while it waits for us.
+    asking_since: Option<Instant>,
+    has_to_leave: bool,
+    waker: Option<Waker>,
+}
+
+impl Turn {
+    fn new(answered: Arc<Notify>) -> Self {
+        let state = State { asking_since: Some(Instant::now()), has_to_leave: false, waker: None };
+        Self { state: Mutex::new(state), answered }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing that holds it can stop half-way.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn asking_since(&self) -> Option<Instant> {
+        self.state().asking_since
+    }
+
+    fn asked(&self) {
+        self.state().asking_since = None;
+    }
+
+    fn answered(&self) {
+        self.state().asking_since = Some(Instant::now());
+        self.answered.notify_one();
+    }
+
+    fn leave(&self) {
+        let mut state = self.state();
+        state.has_to_leave = true;
+        if let Some(waker) = state.waker.take() {
+            waker.wake();
+        }
+    }
+}
+
 /// One connection.
 pub struct Visit {
     stream: TcpStream,
-    /// A request has been read and its answer is being made: the visitor waits for us.
-    asked: Arc<AtomicBool>,
-    idle: Pin<Box<Sleep>>,
-    idle_max: Duration,
+    turn: Arc<Turn>,
+    late: Pin<Box<Sleep>>,
+    asking_max: Duration,
     _place: Option<OwnedSemaphorePermit>,
 }
 
 impl Visit {
-    /// Passes on what moved, and gives up what has not moved for too long.
-    fn moved<T>(&mut self, cx: &mut Context<'_>, poll: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
-        if poll.is_ready() {
-            self.idle.as_mut().reset(Instant::now() + self.idle_max);
-            return poll;
-        }
+    /// Whether the visitor has taken too long, or has to leave for somebody else. What it sends and what it reads makes
+    /// no difference: only an answer gives it new time, or a byte now and then would do.
+    fn has_to_leave(&mut self, cx: &mut Context<'_>) -> bool {
         loop {
-            ready!(self.idle.as_mut().poll(cx));
-            if !self.asked.load(Relaxed) {
-                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+            let since = {
+                let mut state = self.turn.state();
+                if state.has_to_leave {
+                    return true;
+                }
+                state.waker = Some(cx.waker().clone());
+                state.asking_since
+            };
+            // While we answer it is only looked at again.
+            let until = since.unwrap_or_else(Instant::now) + self.asking_max;
+            if self.late.deadline() != until && (since.is_some() || self.late.is_elapsed()) {
+                self.late.as_mut().reset(until);
             }
-            self.idle.as_mut().reset(Instant::now() + self.idle_max);
+            if self.late.as_mut().poll(cx).is_pending() {
+                return false;
+            }
+            if since.is_some() {
+                return true;
+            }
         }
     }
 }
 
 impl AsyncRead for Visit {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let poll = Pin::new(&mut self.stream).poll_read(cx, buf);
-        self.moved(cx, poll)
+        if self.has_to_leave(cx) {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        Pin::new(&mut self.stream).poll_read(cx, buf)
     }
 }
 
 impl AsyncWrite for Visit {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let poll = Pin::new(&mut self.stream).poll_write(cx, bytes);
-        self.moved(cx, poll)
+        if self.has_to_leave(cx) {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -113,81 +203,24 @@ impl AsyncWrite for Visit {
 #[derive(Debug, Clone)]
 pub struct Peer {
     pub addr: SocketAddr,
-    pub(super) asked: Arc<AtomicBool>,
+    turn: Arc<Turn>,
 }
 
 impl Connected<IncomingStream<'_, Bounded>> for Peer {
     fn connect_info(stream: IncomingStream<'_, Bounded>) -> Self {
-        Self { addr: *stream.remote_addr(), asked: Arc::clone(&stream.io().asked) }
+        Self { addr: *stream.remote_addr(), turn: Arc::clone(&stream.io().turn) }
     }
 }
 
-/// Around every route: while its answer is made the silence is ours, and is not held against the visitor.
+/// Around every route: once a request is there, body and all, the time is ours and not held against the visitor.
 pub async fn asked(ConnectInfo(peer): ConnectInfo<Peer>, request: Request, next: Next) -> Response {
-    peer.asked.store(true, Relaxed);
-    let response = next.run(request).await;
-    peer.asked.store(false, Relaxed);
+    let (head, body) = request.into_parts();
+    let Ok(body) = to_bytes(body, BODY_MAX).await else { return StatusCode::PAYLOAD_TOO_LARGE.into_response() };
+    peer.turn.asked();
+    let response = next.run(Request::from_parts(head, Body::from(body))).await;
+    peer.turn.answered();
     response
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    async fn bounded(idle_max: Duration) -> (Bounded, SocketAddr) {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let addr = listener.local_addr().unwrap();
-        (Bounded::new(listener, idle_max), addr)
-    }
-
-    #[tokio::test]
-    async fn only_so_many_are_let_in_until_one_leaves() {
-        let (mut listener, addr) = bounded(Duration::from_secs(60)).await;
-        let mut clients = Vec::new();
-        let mut visits = Vec::new();
-        for _ in 0..CONNECTIONS_MAX {
-            clients.push(TcpStream::connect(addr).await.unwrap());
-            visits.push(listener.accept().await);
-        }
-        clients.push(TcpStream::connect(addr).await.unwrap());
-        let full = {
-            let mut next = std::pin::pin!(listener.accept());
-            std::future::poll_fn(|cx| Poll::Ready(next.as_mut().poll(cx).is_pending())).await
-        };
-        assert!(full);
-        visits.pop();
-        listener.accept().await;
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn one_that_says_nothing_is_closed() {
-        let (mut listener, addr) = bounded(Duration::from_secs(15)).await;
-        let _client = TcpStream::connect(addr).await.unwrap();
-        let (mut visit, _) = listener.accept().await;
-        let start = Instant::now();
-        let mut bytes = [0; 8];
-        let mut buf = ReadBuf::new(&mut bytes);
-        let read = std::future::poll_fn(|cx| Pin::new(&mut visit).poll_read(cx, &mut buf)).await;
-        let error = read.unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
-        assert!(start.elapsed() >= Duration::from_secs(15));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn one_that_waits_for_its_answer_is_not() {
-        let (mut listener, addr) = bounded(Duration::from_secs(15)).await;
-        let _client = TcpStream::connect(addr).await.unwrap();
-        let (mut visit, _) = listener.accept().await;
-        let (start, asked) = (Instant::now(), Arc::clone(&visit.asked));
-        asked.store(true, Relaxed);
-        tokio::spawn(async move {
-            tokio::time::sleep(Duration::from_secs(300)).await;
-            asked.store(false, Relaxed);
-        });
-        let mut bytes = [0; 8];
-        let mut buf = ReadBuf::new(&mut bytes);
-        let read = std::future::poll_fn(|cx| Pin::new(&mut visit).poll_read(cx, &mut buf)).await;
-        assert_eq!(read.unwrap_err().kind(), io::ErrorKind::TimedOut);
-        assert!(start.elapsed() >= Duration::from_secs(300));
-    }
-}
+mod tests;

@@ -15,6 +15,9 @@ pub mod settings;
 mod state;
 
 pub use context::{Context, PollPulse, Silence, VERSION, leave};
+pub use guard::objection;
 pub use health::Look;
+pub use listener::CONNECTIONS_MAX;
+pub use routes::DrainQuery;
 pub use server::{Admin, BindError, Bound};
 pub use settings::AdminSettings;

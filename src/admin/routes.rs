@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::{
     Json, Router,
-    extract::{DefaultBodyLimit, Query, State},
+    extract::{Query, State},
     http::{HeaderValue, StatusCode, header},
     response::{Html, IntoResponse, Response},
     routing::{get, post},
@@ -20,8 +20,6 @@ use super::{
 };
 use crate::telemetry::settings::LogLevel;
 
-/// No body here is longer than a word.
-const BODY_MAX: usize = 256;
 /// The longest that `?wait=` waits.
 const WAIT_MAX: Duration = Duration::from_secs(300);
 
@@ -43,7 +41,6 @@ pub fn admin(context: Context) -> Router {
         .route("/state", get(state))
         .route("/log-level", post(log_level))
         .route("/drain", post(drain))
-        .layer(DefaultBodyLimit::max(BODY_MAX))
         .layer(axum::middleware::map_response(no_store))
         .with_state(context.clone());
     own.merge(probes(context))
@@ -123,25 +120,29 @@ async fn log_level(State(context): State<Context>, _: Trusted, body: String) -> 
         let error = json!({ "error": "the body must be a level", "levels": levels });
         return (StatusCode::BAD_REQUEST, Json(error)).into_response();
     };
-    let was = context.log_level.level();
-    context.log_level.set(level);
+    let was = context.log.level.level();
+    context.log.level.set(level);
     tracing::warn!(target: "sluicegate", event = "log_level", was = was.name(), now = level.name(), "log level set");
-    Json(json!({ "level": context.log_level.level().name(), "was": was.name() })).into_response()
+    Json(json!({ "level": context.log.level.level().name(), "was": was.name() })).into_response()
 }
 
+/// What may stand behind the question mark.
 #[derive(Debug, serde::Deserialize)]
-struct DrainQuery {
+pub struct DrainQuery {
     wait: Option<String>,
 }
 
+impl DrainQuery {
+    /// How long the answer may wait for the end of the drain; `None` where what is said is no duration.
+    pub fn wait(&self) -> Option<Duration> {
+        self.wait.as_deref().map_or(Some(Duration::ZERO), |text| Some(parse_wait(text)?.min(WAIT_MAX)))
+    }
+}
+
 async fn drain(State(context): State<Context>, _: Trusted, Query(query): Query<DrainQuery>) -> Response {
-    let wait = match query.wait.as_deref().map(parse_wait) {
-        None => Duration::ZERO,
-        Some(Some(wait)) => wait.min(WAIT_MAX),
-        Some(None) => {
-            let error = json!({ "error": "wait must be a duration such as 500ms or 25s" });
-            return (StatusCode::BAD_REQUEST, Json(error)).into_response();
-        }
+    let Some(wait) = query.wait() else {
+        let error = json!({ "error": "wait must be a duration such as 500ms or 25s" });
+        return (StatusCode::BAD_REQUEST, Json(error)).into_response();
     };
     context.leave(Wish::Drain);
     // Not stopped in time is an answer too.

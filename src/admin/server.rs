@@ -21,8 +21,8 @@ use crate::time::Instant;
 
 /// How often observations are sorted and the log's limit is settled.
 const UPKEEP: Duration = Duration::from_secs(1);
-/// Silence on a connection while no answer is being made.
-const IDLE_MAX: Duration = Duration::from_secs(15);
+/// For a whole request to come on a connection.
+const ASKING_MAX: Duration = Duration::from_secs(15);
 /// How long answers that are under way may take when the thread ends.
 const LAST_ANSWERS: Duration = Duration::from_millis(500);
 
@@ -124,9 +124,9 @@ async fn run(
     let upkeep = tokio::spawn(upkeep(context.clone()));
     let readout = context.readout.clone();
     let mut servers = tokio::task::JoinSet::new();
-    servers.spawn(answer(Bounded::new(admin, IDLE_MAX), routes::admin(context.clone()), stopped.clone()));
+    servers.spawn(answer(Bounded::new(admin, ASKING_MAX), routes::admin(context.clone()), stopped.clone()));
     if let Some(probe) = probe {
-        servers.spawn(answer(Bounded::new(probe, IDLE_MAX), routes::probes(context), stopped.clone()));
+        servers.spawn(answer(Bounded::new(probe, ASKING_MAX), routes::probes(context), stopped.clone()));
     }
     // Gone without having said so is stopped too.
     let _ = stopped.wait_for(|stop| *stop).await;

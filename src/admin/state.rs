@@ -14,7 +14,7 @@ use crate::{
             RequestsState, RetryState, SentinelState, Snapshot, Starvation, WorkerState,
         },
     },
-    telemetry::last_errors::LastError,
+    telemetry::{happened::Happening, last_errors::LastError},
 };
 
 #[derive(Debug, Serialize)]
@@ -27,10 +27,13 @@ pub struct State<'a> {
     /// Why it is not ready.
     pub reasons: Vec<String>,
     log_level: &'static str,
+    log_lines_dropped: u64,
     poll_age_ms: Option<u64>,
     /// Absent before the engine runs and while it does not answer.
     #[serde(flatten)]
     pub engine: Option<EngineState<'a>>,
+    /// Pauses, drops, retries and holds since the start, by reason.
+    pub happened: Vec<Happening>,
     /// Oldest first.
     pub last_errors: Vec<LastError>,
 }
@@ -52,6 +55,7 @@ pub struct EngineState<'a> {
     pub knobs: Knobs,
     pub control: &'a ControlState,
     stalled_partitions: u32,
+    sending_stands: bool,
     heads_of_line: u32,
     pub invariant_violations: u64,
     pub invariants: &'a [SentinelState],
@@ -95,9 +99,11 @@ impl Context {
             alive: look.is_alive(),
             ready: reasons.is_empty(),
             reasons,
-            log_level: self.log_level.level().name(),
+            log_level: self.log.level.level().name(),
+            log_lines_dropped: self.log.lines.dropped(),
             poll_age_ms: look.poll_age.and_then(|age| u64::try_from(age.as_millis()).ok()),
             engine: look.snapshot.as_ref().map(EngineState::of),
+            happened: self.readout.happened(),
             last_errors: self.readout.last_errors(),
         }
     }
@@ -123,6 +129,7 @@ impl<'a> EngineState<'a> {
             knobs: s.knobs,
             control: &s.control,
             stalled_partitions: s.stalled,
+            sending_stands: s.sending_stands,
             heads_of_line: s.heads_of_line,
             invariant_violations: s.violations,
             invariants: &s.sentinels,

@@ -6,7 +6,9 @@ use std::ffi::OsString;
 
 use crate::config::{
     layers::is_ours,
+    librdkafka,
     origin::Origin,
+    owned,
     problem::Problem,
     table::{self, CONFIG_FILE, PASS_THROUGH},
 };
@@ -38,9 +40,14 @@ fn meant(name: &str) -> Option<String> {
     }
     if let Some(property) = bare.strip_prefix("KAFKA_")
         && let Some((word, rest)) = property.split_once('_')
-        && is_swapped(word, "CFG")
     {
-        return Some(format!("{PASS_THROUGH}{rest}"));
+        if is_swapped(word, "CFG") {
+            return Some(format!("{PASS_THROUGH}{rest}"));
+        }
+        // `KAFKA_SESSION_TIMEOUT_MS`. One word alone is anybody's: `KAFKA_DEBUG`.
+        if librdkafka::find(&property.to_ascii_lowercase()).is_some_and(|known| owned::find(known.name).is_none()) {
+            return Some(format!("{PASS_THROUGH}{property}"));
+        }
     }
     if let Some(ours) = names().find(|ours| differs_by_unit(bare, ours)) {
         return Some(ours);

@@ -28,6 +28,7 @@ pub(crate) const OWNED: &[(&[&str], Instead)] = &[
     (&["bootstrap.servers", "metadata.broker.list"], Flag("KAFKA_BROKERS")),
     (&["group.id"], Flag("KAFKA_GROUP_ID")),
     (&["group.instance.id"], Flag("KAFKA_GROUP_INSTANCE_ID")),
+    (&["group.protocol"], Flag("KAFKA_GROUP_PROTOCOL")),
     (&["client.id"], Flag("KAFKA_CLIENT_ID")),
     (&["enable.auto.commit", "auto.commit.enable", "enable.auto.offset.store"], Flag("USE_MANUAL_COMMIT")),
     (&["auto.commit.interval.ms"], Flag("COMMIT_INTERVAL_MS")),

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use crate::{
     control::{
+        dials::Values,
         estimator::Estimators,
         knobs::Reason,
         proof::Proof,
@@ -37,6 +38,12 @@ const GROW_ABOVE: f64 = 1.15;
 
 #[derive(Debug, Clone)]
 pub struct BatchCap {
+    max: u32,
+    /// What every call is bounded with.
+    timeout: Duration,
+    /// Whether a batch is filled with records that have the time for it. Otherwise it is the front of the queue, and
+    /// what is there has waited.
+    chooses: bool,
     /// Below what failed, while it is remembered.
     ceiling: Option<(u32, Instant)>,
     /// Settled batches since the cap moved.
@@ -56,33 +63,25 @@ pub struct Wish {
     pub reason: Reason,
 }
 
-/// What bounds the cap.
-#[derive(Debug, Clone, Copy)]
-pub struct Within {
-    pub max: u32,
-    /// What every call is bounded with.
-    pub timeout: Duration,
-    /// Whether a batch is filled with records that have the time for it. Otherwise it is the front of the queue, and
-    /// what is there has waited.
-    pub chooses: bool,
-    /// Batches that may be in flight.
-    pub concurrency: u32,
-}
-
-impl Default for BatchCap {
-    fn default() -> Self {
-        Self { ceiling: None, since_move: u32::MAX, cut_at: None, proof: Proof::default(), strikes: 0 }
-    }
-}
-
 impl BatchCap {
+    pub fn new(max: u32, timeout: Duration, chooses: bool) -> Self {
+        let proof = Proof::default();
+        Self { max, timeout, chooses, ceiling: None, since_move: u32::MAX, cut_at: None, proof, strikes: 0 }
+    }
+
+    /// Starts afresh.
+    pub fn forget(&mut self) {
+        *self = Self::new(self.max, self.timeout, self.chooses);
+    }
+
     /// Whether the cap has just moved: what several batches at once say about the worker is not comparable yet.
     pub const fn is_moving(&self, in_flight: u32) -> bool {
         self.since_move <= in_flight
     }
 
-    /// A batch has settled under a cap of `cap` records.
-    pub fn observe(&mut self, sample: &BatchSample, cap: u32, within: &Within, known: &Estimators) -> Option<Wish> {
+    /// A batch has settled.
+    pub fn observe(&mut self, sample: &BatchSample, values: &Values, known: &Estimators) -> Option<Wish> {
+        let cap = values.batch_records;
         self.since_move = self.since_move.saturating_add(1);
         let is_full = sample.records >= cap;
         match sample.outcome {
@@ -94,9 +93,9 @@ impl BatchCap {
             self.proof.show(sample.records, sample);
             self.strikes = 0;
         }
-        let aim = self.aim(sample.settled_at, within, known);
+        let aim = self.aim(sample.settled_at, values.concurrency, known);
         let is_settled = self.since_move > sample.in_flight;
-        let is_worth_it = f64::from(aim) > GROW_ABOVE * f64::from(cap) || (aim == within.max && aim > cap);
+        let is_worth_it = f64::from(aim) > GROW_ABOVE * f64::from(cap) || (aim == self.max && aim > cap);
         if is_worth_it && is_full && is_settled {
             return Some(self.wish(aim.min(cap.saturating_mul(2)), Reason::SlowStart));
         }
@@ -130,19 +129,18 @@ impl BatchCap {
     }
 
     /// The size worth having, from what is known.
-    fn aim(&mut self, now: Instant, within: &Within, known: &Estimators) -> u32 {
+    fn aim(&mut self, now: Instant, concurrency: u32, known: &Estimators) -> u32 {
         if self.ceiling.is_some_and(|(_, until)| now >= until) {
             self.ceiling = None;
         }
-        let max = self.ceiling.map_or(within.max, |(records, _)| records.min(within.max)).max(1);
-        let affordable = known.records_within(0.25 * within.timeout.as_secs_f64(), max);
+        let max = self.ceiling.map_or(self.max, |(records, _)| records.min(self.max)).max(1);
+        let affordable = known.records_within(0.25 * self.timeout.as_secs_f64(), max);
         let affordable = match known.slack.get() {
-            Some(slack_s) if within.chooses => {
-                affordable.min(known.records_expected_within(SLACK_CHOSEN * slack_s, max))
-            }
+            Some(slack_s) if self.chooses => affordable.min(known.records_expected_within(SLACK_CHOSEN * slack_s, max)),
             // Records that wait for their turn lose more by a queue that grows than by a batch that takes long.
-            Some(slack_s) => affordable
-                .min(known.records_within(SLACK * slack_s, max).max(known.records_to_keep_up(within.concurrency))),
+            Some(slack_s) => {
+                affordable.min(known.records_within(SLACK * slack_s, max).max(known.records_to_keep_up(concurrency)))
+            }
             None => affordable,
         };
         enough(known, affordable)

@@ -31,10 +31,11 @@ use crate::{
         batch_cap::BatchCap,
         batch_policy::{BatchPolicy, BestRate, Bounds, Plan, Waiting},
         dials::{Dials, Values},
+        knobs::KnobName,
         learned::{Learned, LearnedRoute, Unfit},
         limit::{Elasticity, Law},
         route::{Order, Route},
-        settings::{Adaptive, ControlSettings, TtlMode},
+        settings::{Adaptive, ControlSettings},
         shed::Shed,
         watermarks::Watermarks,
     },
@@ -99,15 +100,17 @@ pub struct Control {
 
 impl Control {
     pub fn new(settings: &ControlSettings, policies: Policies, ceilings: Ceilings) -> Self {
+        let dials = Dials::new(settings, ceilings.hard_after);
+        let batch_max = dials.bounds(KnobName::BatchSize).1 as u32;
         Self {
-            dials: Dials::new(settings, ceilings.hard_after),
             shed: Shed::new(settings.ttl_mode),
             settings: settings.clone(),
             ceilings,
             policies,
             routes: Vec::new(),
-            cap: BatchCap::default(),
-            watermarks: Watermarks::default(),
+            cap: BatchCap::new(batch_max, ceilings.timeout, settings.is_predictive()),
+            watermarks: Watermarks::new(dials.bounds(KnobName::PauseThresholdPct), ceilings.hard_after),
+            dials,
             capacity: None,
             has_queue: false,
             takes: None,
@@ -175,7 +178,7 @@ impl Control {
 
     /// Whether records may be passed over or given up before their deadline.
     pub fn is_predictive(&self) -> bool {
-        self.is_on() && self.settings.ttl_mode == TtlMode::Predictive
+        self.settings.is_predictive()
     }
 
     /// In which order the lane's next batch is filled.

@@ -85,6 +85,11 @@ impl ControlSettings {
     pub fn off() -> Self {
         Self { adaptive: Adaptive::Off, ..Self::default() }
     }
+
+    /// Whether records may be passed over or given up before their deadline.
+    pub fn is_predictive(&self) -> bool {
+        self.adaptive == Adaptive::On && self.ttl_mode == TtlMode::Predictive
+    }
 }
 
 /// The compiled defaults, with everything left to be tuned.

@@ -5,7 +5,6 @@ use std::time::Duration;
 use crate::{
     control::{
         Control,
-        batch_cap::{BatchCap, Within},
         estimator::{BatchTime, Estimators},
         knobs::{KnobName, Reason},
         limit::{Condition, Elasticity},
@@ -13,7 +12,7 @@ use crate::{
         route::Route,
         sample::BatchSample,
         settings::Adaptive,
-        watermarks::{Stands, Uses},
+        watermarks::Uses,
     },
     time::Instant,
 };
@@ -66,7 +65,6 @@ impl Control {
         if self.is_off() {
             return;
         }
-        let chooses = self.is_predictive();
         let cost = self.cost(lane, sample);
         let Some(route) = self.routes.get_mut(lane) else { return };
         self.policies.law.observe(sample, cost);
@@ -75,11 +73,7 @@ impl Control {
         if sample.service_seconds().is_some() {
             route.settled(sample.records, late);
         }
-        let cap = self.dials.values().batch_records;
-        let max = self.dials.bounds(KnobName::BatchSize).1 as u32;
-        let concurrency = self.dials.values().concurrency;
-        let within = Within { max, timeout: self.ceilings.timeout, chooses, concurrency };
-        if let Some(wish) = self.cap.observe(sample, cap, &within, &route.known) {
+        if let Some(wish) = self.cap.observe(sample, &self.dials.values(), &route.known) {
             self.dials.propose(sample.settled_at, KnobName::BatchSize, wish.records.into(), wish.reason);
         }
     }
@@ -145,7 +139,7 @@ impl Control {
     /// heavy.
     fn forget(&mut self, now: Instant) {
         self.remembered.clear();
-        self.cap = BatchCap::default();
+        self.cap.forget();
         for route in &mut self.routes {
             route.known.batch_time = BatchTime::default();
         }
@@ -233,14 +227,8 @@ impl Control {
     fn follow_watermarks(&mut self, now: Instant) {
         let Some(bound) = self.bound() else { return };
         let values = self.dials.values();
-        let uses = Uses::of(self.routes.iter().map(|route| &route.known), values.concurrency, values.batch_records);
-        let stands = Stands {
-            at: (values.pause_pct, values.resume_pct),
-            bound,
-            high_within: self.dials.bounds(KnobName::PauseThresholdPct),
-            soft_for: self.ceilings.hard_after,
-        };
-        let Some((high, low)) = self.watermarks.wish(now, &uses, &stands) else { return };
+        let uses = Uses::of(self.routes.iter().map(|route| &route.known), values.batch_records);
+        let Some((high, low)) = self.watermarks.wish(now, &uses, bound, &values) else { return };
         self.move_watermarks(now, high, low);
     }
 
@@ -261,7 +249,7 @@ impl Control {
     }
 
     fn follow_patience(&mut self, now: Instant) {
-        let soft_for = self.watermarks.soft_for(now, self.ceilings.hard_after);
+        let soft_for = self.watermarks.soft_for(now);
         if soft_for != self.dials.values().hard_after {
             self.dials.propose(now, KnobName::PauseHardAfterMs, soft_for.as_secs_f64() * 1e3, Reason::Flapping);
         }

@@ -10,7 +10,10 @@
 
 use std::time::Duration;
 
-use crate::{control::estimator::Estimators, time::Instant};
+use crate::{
+    control::{dials::Values, estimator::Estimators},
+    time::Instant,
+};
 
 const DWELL: Duration = Duration::from_secs(10);
 /// Off by less than this share: left alone.
@@ -26,8 +29,12 @@ const MINUTE: Duration = Duration::from_secs(60);
 const PATIENCE_MIN: Duration = Duration::from_secs(30);
 const PATIENCE_MAX: Duration = Duration::from_secs(120);
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Watermarks {
+    /// Between which the high one may be, percent.
+    high_within: (f64, f64),
+    /// How long the gate stays soft where nothing asks for patience.
+    soft_for: Duration,
     moved_at: Option<Instant>,
     hard_at: Option<Instant>,
     patience: Option<Duration>,
@@ -36,9 +43,6 @@ pub struct Watermarks {
 /// What they are derived from.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Uses {
-    /// Batches in flight, and records of one.
-    pub concurrency: u32,
-    pub batch_records: u32,
     /// Records a second that leave the queue.
     pub rate: f64,
     /// Pessimistic time of a batch, and the time from an opened gate to the first record, seconds.
@@ -46,49 +50,39 @@ pub struct Uses {
     pub refill_s: f64,
 }
 
-/// How the watermarks stand.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Stands {
-    /// High and low, percent.
-    pub at: (f64, f64),
-    /// Records at which the queue is full.
-    pub bound: u32,
-    /// Between which the high one may be, percent.
-    pub high_within: (f64, f64),
-    /// How long the gate stays soft.
-    pub soft_for: Duration,
-}
-
 impl Uses {
     /// Of several routes that share the queue.
-    pub fn of<'a>(routes: impl Iterator<Item = &'a Estimators>, concurrency: u32, batch_records: u32) -> Self {
-        let none = Self { concurrency, batch_records, rate: 0.0, batch_s: 0.0, refill_s: 0.0 };
+    pub fn of<'a>(routes: impl Iterator<Item = &'a Estimators>, batch_records: u32) -> Self {
+        let none = Self { rate: 0.0, batch_s: 0.0, refill_s: 0.0 };
         routes.fold(none, |sum, known| Self {
             // While deadlines are missed, what comes in leaves too: by expiring.
             rate: sum.rate
                 + known.completions.slow().max(if known.is_overloaded() { known.arrivals.cautious() } else { 0.0 }),
             batch_s: sum.batch_s.max(known.pessimistic_of(batch_records)),
             refill_s: sum.refill_s.max(known.refill_gap.get().unwrap_or(0.0)),
-            ..sum
         })
     }
 
-    fn need(&self) -> f64 {
-        f64::from(self.concurrency) * f64::from(self.batch_records) + self.rate * (self.batch_s + self.refill_s)
+    fn need(&self, values: &Values) -> f64 {
+        f64::from(values.concurrency) * f64::from(values.batch_records) + self.rate * (self.batch_s + self.refill_s)
     }
 }
 
 impl Watermarks {
-    /// High and low, percent of the queue's bound, when they should move.
-    pub fn wish(&mut self, now: Instant, uses: &Uses, stands: &Stands) -> Option<(f64, f64)> {
-        let Stands { at, bound, high_within: (least, most), soft_for } = *stands;
+    pub const fn new(high_within: (f64, f64), soft_for: Duration) -> Self {
+        Self { high_within, soft_for, moved_at: None, hard_at: None, patience: None }
+    }
+
+    /// High and low, percent of the `bound` (records at which the queue is full), when they should move.
+    pub fn wish(&mut self, now: Instant, uses: &Uses, bound: u32, values: &Values) -> Option<(f64, f64)> {
+        let (at, (least, most)) = ((values.pause_pct, values.resume_pct), self.high_within);
         let rested = self.moved_at.is_none_or(|at| now >= at + DWELL);
         if !rested || uses.rate <= 0.0 || bound == 0 {
             return None;
         }
         let bound = f64::from(bound);
-        let need = uses.need() / bound;
-        let apart = (uses.rate * WAY_DOWN * soft_for.as_secs_f64() / bound).clamp(APART_MIN, APART_MAX);
+        let need = uses.need(values) / bound;
+        let apart = (uses.rate * WAY_DOWN * self.soft_for.as_secs_f64() / bound).clamp(APART_MIN, APART_MAX);
         // The low one goes with where the high one will really be.
         let high = (2.0 * need).clamp(0.01 * least, 0.01 * most);
         let low = need.max(high - apart).min(high);
@@ -113,14 +107,14 @@ impl Watermarks {
         self.hard_at = Some(now);
     }
 
-    /// How long the gate should stay soft, given what the flag says.
-    pub fn soft_for(&mut self, now: Instant, flag: Duration) -> Duration {
-        let Some((at, patience)) = self.hard_at.zip(self.patience) else { return flag };
+    /// How long the gate should stay soft.
+    pub fn soft_for(&mut self, now: Instant) -> Duration {
+        let Some((at, patience)) = self.hard_at.zip(self.patience) else { return self.soft_for };
         if now.since(at) > MINUTE + 2 * patience {
             (self.hard_at, self.patience) = (None, None);
-            return flag;
+            return self.soft_for;
         }
-        flag.max(patience)
+        self.soft_for.max(patience)
     }
 }
 
@@ -130,54 +124,61 @@ mod tests {
 
     const SOFT: Duration = Duration::from_secs(5);
 
-    fn stands(at: (f64, f64)) -> Stands {
-        Stands { at, bound: 512, high_within: (0.0, 100.0), soft_for: SOFT }
+    /// Records at which the queue is full.
+    const BOUND: u32 = 512;
+
+    fn anywhere() -> Watermarks {
+        Watermarks::new((0.0, 100.0), SOFT)
+    }
+
+    fn at((pause_pct, resume_pct): (f64, f64)) -> Values {
+        let linger = Duration::ZERO;
+        Values { concurrency: 2, batch_records: 8, linger, pause_pct, resume_pct, hard_after: SOFT }
     }
 
     fn uses(rate: f64, batch_s: f64) -> Uses {
-        Uses { concurrency: 2, batch_records: 8, rate, batch_s, refill_s: 0.01 }
+        Uses { rate, batch_s, refill_s: 0.01 }
     }
 
     #[test]
     fn they_follow_what_is_used_up_until_more_can_be_had() {
-        let mut watermarks = Watermarks::default();
-        let (high, low) = watermarks.wish(Instant::ZERO, &uses(160.0, 0.1), &stands((80.0, 50.0))).unwrap();
+        let mut watermarks = anywhere();
+        let (high, low) = watermarks.wish(Instant::ZERO, &uses(160.0, 0.1), BOUND, &at((80.0, 50.0))).unwrap();
         // 2 × (16 + 160 × 0.11) of 512.
         assert!((high - 13.1).abs() < 0.1 && (low - 6.6).abs() < 0.1, "{high} {low}");
     }
 
     #[test]
     fn a_slow_worker_gets_them_close_together_so_that_the_pause_stays_soft() {
-        let mut watermarks = Watermarks::default();
-        let (high, low) = watermarks.wish(Instant::ZERO, &uses(2.0, 4.0), &stands((80.0, 50.0))).unwrap();
+        let mut watermarks = anywhere();
+        let (high, low) = watermarks.wish(Instant::ZERO, &uses(2.0, 4.0), BOUND, &at((80.0, 50.0))).unwrap();
         assert!((high - low) * 5.12 <= 2.0 * 0.6 * 5.0 + 0.1, "{high} {low}");
     }
 
     #[test]
     fn the_low_one_stays_near_a_high_one_that_may_not_go_lower() {
-        let mut watermarks = Watermarks::default();
-        let stands = Stands { high_within: (50.0, 95.0), ..stands((80.0, 50.0)) };
-        let (high, low) = watermarks.wish(Instant::ZERO, &uses(40.0, 0.1), &stands).unwrap();
+        let mut watermarks = Watermarks::new((50.0, 95.0), SOFT);
+        let (high, low) = watermarks.wish(Instant::ZERO, &uses(40.0, 0.1), BOUND, &at((80.0, 50.0))).unwrap();
         // 40 × 0.6 × 5 of 512.
         assert!(high == 50.0 && (high - low - 23.4).abs() < 0.1, "{high} {low}");
     }
 
     #[test]
     fn they_rest_between_two_moves_and_ignore_small_errors() {
-        let mut watermarks = Watermarks::default();
-        let at = watermarks.wish(Instant::ZERO, &uses(160.0, 0.1), &stands((80.0, 50.0))).unwrap();
-        assert_eq!(watermarks.wish(Instant::from_millis(9_000), &uses(500.0, 0.1), &stands(at)), None);
-        assert_eq!(watermarks.wish(Instant::from_millis(11_000), &uses(170.0, 0.1), &stands(at)), None);
-        assert!(watermarks.wish(Instant::from_millis(11_000), &uses(500.0, 0.1), &stands(at)).is_some());
+        let mut watermarks = anywhere();
+        let moved = watermarks.wish(Instant::ZERO, &uses(160.0, 0.1), BOUND, &at((80.0, 50.0))).unwrap();
+        assert_eq!(watermarks.wish(Instant::from_millis(9_000), &uses(500.0, 0.1), BOUND, &at(moved)), None);
+        assert_eq!(watermarks.wish(Instant::from_millis(11_000), &uses(170.0, 0.1), BOUND, &at(moved)), None);
+        assert!(watermarks.wish(Instant::from_millis(11_000), &uses(500.0, 0.1), BOUND, &at(moved)).is_some());
     }
 
     #[test]
     fn there_are_never_more_than_two_hard_pauses_in_a_minute() {
-        let mut watermarks = Watermarks::default();
+        let mut watermarks = anywhere();
         let (mut now, mut hard) = (Instant::ZERO, Vec::new());
         // A gate that is shut again a moment after it has opened, and stays shut until it is hard.
         while now < Instant::from_millis(1_200_000) {
-            let soft_for = watermarks.soft_for(now, SOFT);
+            let soft_for = watermarks.soft_for(now);
             now = now + soft_for;
             watermarks.hardened(now);
             hard.push(now);
@@ -186,6 +187,6 @@ mod tests {
         for (first, third) in hard.iter().zip(hard.iter().skip(2)) {
             assert!(third.since(*first) > MINUTE, "{hard:?}");
         }
-        assert_eq!(watermarks.soft_for(now + Duration::from_secs(600), SOFT), SOFT, "it is forgotten");
+        assert_eq!(watermarks.soft_for(now + Duration::from_secs(600)), SOFT, "it is forgotten");
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
-    engine::{event::Assignment, fact::PauseReason, ledger::Ledger, queue::LaneId},
+    engine::{event::Assignment, fact::PauseReason, gone::Gap, ledger::Ledger, queue::LaneId},
     record::{Epoch, PartitionId, Record},
     time::Instant,
 };
@@ -30,6 +30,8 @@ pub struct Partition {
     /// The ledger's revision as of what was asked for last, and as of what the group acknowledged.
     pub asked_revision: u64,
     pub committed_revision: u64,
+    /// The group has nothing, and what is to be kept is where it begins, which is not known yet.
+    pub owes_start: bool,
     /// In the list of partitions whose frontier moved.
     pub dirty: bool,
     pub pauses: Pauses,
@@ -42,6 +44,10 @@ pub struct Partition {
     pub audited: Option<i64>,
     /// The offset that was told to hold the frontier while nearly everything behind it is done.
     pub head_told: Option<i64>,
+    /// What the group had committed when this epoch began.
+    pub resumed_at: Option<i64>,
+    /// The widest jump of the offsets that nobody has looked into yet.
+    pub gap: Option<Gap>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,18 +63,23 @@ pub enum Phase {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Pauses {
     pub span: bool,
+    pub uncommitted: bool,
     pub order: bool,
     pub stopped: bool,
 }
 
 impl Pauses {
     pub fn any(self) -> bool {
-        self.span || self.order || self.stopped
+        self.span || self.uncommitted || self.order || self.stopped
     }
 
     pub fn reasons(self) -> impl Iterator<Item = PauseReason> {
-        let each =
-            [(self.span, PauseReason::Span), (self.order, PauseReason::Order), (self.stopped, PauseReason::Stopped)];
+        let each = [
+            (self.span, PauseReason::Span),
+            (self.uncommitted, PauseReason::Uncommitted),
+            (self.order, PauseReason::Order),
+            (self.stopped, PauseReason::Stopped),
+        ];
         each.into_iter().filter_map(|(on, reason)| on.then_some(reason))
     }
 }
@@ -112,6 +123,7 @@ impl Partitions {
             asked: None,
             asked_revision: 0,
             committed_revision: 0,
+            owes_start: false,
             dirty: false,
             pauses: Pauses::default(),
             paused_in_client: None,
@@ -119,6 +131,8 @@ impl Partitions {
             stall: Stall::default(),
             audited: None,
             head_told: None,
+            resumed_at: assignment.committed.as_ref().map(|kept| kept.offset),
+            gap: None,
         });
     }
 
@@ -170,12 +184,19 @@ impl Partition {
         self.dirty = false;
         self.stall = Stall::default();
         (self.audited, self.head_told) = (None, None);
+        (self.resumed_at, self.gap) = (None, None);
         self.pauses = Pauses::default();
     }
 
     /// All that was asked for is acknowledged.
     pub fn is_committed(&self) -> bool {
         self.asked == self.committed && self.asked_revision == self.committed_revision
+    }
+
+    /// Records finished since what the group acknowledged: after a kill they come again, as far as the commit's metadata
+    /// did not tell of them.
+    pub fn uncommitted(&self) -> u64 {
+        self.ledger.revision().saturating_sub(self.committed_revision)
     }
 
     /// What was asked for has failed: it is asked for again.

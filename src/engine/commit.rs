@@ -18,11 +18,15 @@ pub struct Commits {
     /// Partitions of which something finished since a commit was last asked for. Each at most once
     /// (`Partition::dirty`).
     dirty: Vec<PartitionId>,
+    /// Among them is the start of one of which the group has nothing: it does not wait for the interval.
+    owes_start: bool,
     /// Room for what is finished beyond a frontier.
     metadata_bytes: usize,
     next_id: u64,
     asked_at: Option<Instant>,
     applied_at: Option<Instant>,
+    /// Since when commits have been asked for and none was taken.
+    untaken_since: Option<Instant>,
     last_error: Option<String>,
 }
 
@@ -35,6 +39,9 @@ struct InFlight {
 /// A commit without an answer for this long is given up and its late answer ignored. The client parks commits for up
 /// to a session timeout while the coordinator is away, then answers.
 pub const ANSWER_WAIT: Duration = Duration::from_secs(60);
+
+/// Commits that are not taken for this long stand. Until then, how much is uncommitted is a matter of speed.
+const STAND_AFTER: Duration = Duration::from_secs(10);
 
 /// The broker's `offset.metadata.max.bytes` is smaller than what was sent.
 const METADATA_TOO_LARGE: &str = "OFFSET_METADATA_TOO_LARGE";
@@ -59,6 +66,12 @@ impl Commits {
         }
     }
 
+    /// It is known where a partition begins of which the group has nothing.
+    pub fn mark_start(&mut self, id: PartitionId, dirty: &mut bool) {
+        self.owes_start = true;
+        self.mark_dirty(id, dirty);
+    }
+
     /// Asks for every partition that has news, if the interval is over or `urgent`.
     pub fn ask(
         &mut self,
@@ -68,10 +81,11 @@ impl Commits {
         partitions: &mut Partitions,
     ) -> Option<Command> {
         self.give_up_waiting(now, partitions);
-        let due = urgent || self.asked_at.is_none_or(|asked| now >= asked + interval);
+        let due = urgent || self.owes_start || self.asked_at.is_none_or(|asked| now >= asked + interval);
         if !due || self.in_flight.is_some() || self.dirty.is_empty() {
             return None;
         }
+        self.owes_start = false;
         let mut offsets = Vec::with_capacity(self.dirty.len());
         for id in self.dirty.drain(..) {
             let Some(partition) = partitions.get_mut(id).filter(|p| p.dirty && p.phase != Phase::Released) else {
@@ -93,6 +107,7 @@ impl Commits {
         let id = CommitId(self.next_id);
         self.next_id += 1;
         self.asked_at = Some(now);
+        self.untaken_since.get_or_insert(now);
         self.in_flight = Some(InFlight { id, since: now });
         Some(Command::Commit { id, offsets })
     }
@@ -118,24 +133,28 @@ impl Commits {
         all: &mut Partitions,
     ) -> Option<Duration> {
         let took = now.since(self.in_flight.take_if(|commit| commit.id == id)?.since);
+        let too_large =
+            |r: &CommitResult| matches!(&r.outcome, CommitOutcome::Failed(code) if code == METADATA_TOO_LARGE);
+        // Once for an answer, however many partitions it says so of.
+        if results.iter().any(too_large) {
+            self.metadata_bytes = Some(self.metadata_bytes / 2).filter(|m| *m >= METADATA_BYTES_MIN).unwrap_or(0);
+        }
         for result in results {
             let partition = all.get_mut(result.partition).filter(|p| p.phase != Phase::Released);
             match &result.outcome {
                 CommitOutcome::Applied => {
-                    self.applied_at = Some(now);
+                    (self.applied_at, self.untaken_since) = (Some(now), None);
                     // The same number is in `asked` unless the epoch ended meanwhile.
                     if let Some(p) = partition.filter(|p| p.asked == Some(result.offset)) {
                         p.committed = Some(result.offset);
                         p.committed_revision = p.asked_revision;
                     }
                 }
-                CommitOutcome::EpochOver(code) => self.last_error = Some(code.clone()),
+                CommitOutcome::EpochOver(code) => {
+                    (self.last_error, self.untaken_since) = (Some(code.clone()), None);
+                }
                 CommitOutcome::Failed(code) => {
                     self.last_error = Some(code.clone());
-                    if code == METADATA_TOO_LARGE {
-                        self.metadata_bytes =
-                            Some(self.metadata_bytes / 2).filter(|m| *m >= METADATA_BYTES_MIN).unwrap_or(0);
-                    }
                     if let Some(p) = partition.filter(|p| p.asked == Some(result.offset)) {
                         p.forget_asked();
                         self.mark_dirty(result.partition, &mut p.dirty);
@@ -159,8 +178,14 @@ impl Commits {
         match &self.in_flight {
             Some(commit) => Some(commit.since + ANSWER_WAIT),
             None if self.dirty.is_empty() => None,
+            None if self.owes_start => Some(Instant::ZERO),
             None => Some(self.asked_at.map_or(Instant::ZERO, |asked| asked + interval)),
         }
+    }
+
+    /// Commits are asked for and not taken, for longer than a coordinator takes to move.
+    pub fn stand(&self, now: Instant) -> bool {
+        self.untaken_since.is_some_and(|since| now >= since + STAND_AFTER)
     }
 
     pub fn applied_at(&self) -> Option<Instant> {

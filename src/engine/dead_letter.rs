@@ -4,7 +4,7 @@
 use std::{collections::VecDeque, time::Duration};
 
 use crate::{
-    engine::event::DeadLetter,
+    engine::{event::DeadLetter, fact::LetterHold},
     record::{PartitionId, Record},
     time::Instant,
 };
@@ -23,8 +23,8 @@ pub struct Outbox {
     /// After a failed produce: not before this.
     retry_at: Instant,
     failures: u16,
-    /// Told once per hold.
-    told_held: bool,
+    /// Told once, and again when the cause is another.
+    told: Option<LetterHold>,
 }
 
 impl Outbox {
@@ -39,7 +39,9 @@ impl Outbox {
         }
         let letter = self.held.pop_front()?;
         self.in_flight += 1;
-        self.told_held = false;
+        if self.held.is_empty() {
+            self.told = None;
+        }
         Some(letter)
     }
 
@@ -58,9 +60,23 @@ impl Outbox {
         self.held.extend(letter);
     }
 
-    /// True once, when letters begin to be held.
-    pub fn begins_to_hold(&mut self) -> bool {
-        !std::mem::replace(&mut self.told_held, true)
+    /// Why letters wait, after those that could go have gone.
+    pub fn held_by(&self, now: Instant, budget: &LetterBudget) -> Option<LetterHold> {
+        if self.held.is_empty() {
+            None
+        } else if self.is_full() {
+            Some(LetterHold::Unanswered)
+        } else if now < self.retry_at {
+            Some(LetterHold::Failing)
+        } else {
+            (budget.peek_left() < 1.0).then_some(LetterHold::Budget)
+        }
+    }
+
+    /// That, when it is news.
+    pub fn newly_held_by(&mut self, now: Instant, budget: &LetterBudget) -> Option<LetterHold> {
+        let cause = self.held_by(now, budget)?;
+        (self.told.replace(cause) != Some(cause)).then_some(cause)
     }
 
     pub fn held(&self) -> u32 {
@@ -69,6 +85,11 @@ impl Outbox {
 
     pub fn in_flight(&self) -> u32 {
         self.in_flight
+    }
+
+    /// None is held or on its way.
+    pub fn is_empty(&self) -> bool {
+        self.held.is_empty() && self.in_flight == 0
     }
 
     fn is_full(&self) -> bool {

@@ -12,7 +12,7 @@ use crate::{
         admission::is_expired,
         assignment::Phase,
         event::{Action, Batch},
-        fact::{Fact, Stage},
+        fact::{Fact, FreshHold, Stage},
         in_flight::Flight,
         queue::{Lane, LaneId},
         release::Drain,
@@ -35,13 +35,13 @@ impl Engine {
                     return;
                 }
                 self.clearing = false;
-                if let Some(group) = self.next_retry(now, true, out) {
+                if let Some(group) = self.next_apart(now, out) {
                     self.send(now, group, true, out);
                 }
-            } else if let Some(group) = self.next_retry(now, false, out) {
+            } else if let Some(group) = self.next_retry(now, out) {
                 self.send(now, group, true, out);
             } else if let Some((lane, contested)) = self.next_lane(now) {
-                self.send_fresh(now, lane, contested, out);
+                self.send_fresh(now, lane, contested, self.values.batch_records, out);
             } else {
                 return;
             }
@@ -56,17 +56,12 @@ impl Engine {
         self.clearing
     }
 
-    /// A single fresh record, where there is one: what failed before may be to blame itself.
+    /// A single fresh record, where there is one, whatever else would hold it back: what failed before may be to blame
+    /// itself.
     fn probe_with_one(&mut self, now: Now, out: &mut Effects) -> bool {
-        let whole = std::mem::replace(&mut self.values.batch_records, 1);
-        self.probing = true;
-        let lane = self.next_lane(now);
+        let Some((lane, contested)) = self.lane_to_probe_from() else { return false };
         let before = self.in_flight.batches();
-        if let Some((lane, contested)) = lane {
-            self.send_fresh(now, lane, contested, out);
-        }
-        self.values.batch_records = whole;
-        self.probing = false;
+        self.send_fresh(now, lane, contested, 1, out);
         let sent = self.in_flight.batches() > before;
         if sent {
             self.worker.on_spent(now.mono);
@@ -87,7 +82,7 @@ impl Engine {
 
     /// Fresh records wait while dead letters are held (the way out is blocked) or the retry pool is at its bound.
     pub(super) fn takes_fresh(&self) -> bool {
-        self.probing || (self.letters.held() == 0 && self.takes_requests())
+        self.letters.held() == 0 && self.takes_requests()
     }
 
     /// Requests have no dead letters, and do not wait for them.
@@ -96,33 +91,67 @@ impl Engine {
         self.retries.records() < records_max && self.retries.bytes() < self.settings.queue_bytes_max
     }
 
-    fn next_retry(&mut self, now: Now, apart: bool, out: &mut Effects) -> Option<Group> {
+    /// Why fresh records wait for those that are tried again; `None` while none waits.
+    pub(super) fn fresh_held_by(&self) -> Option<FreshHold> {
+        if self.queue.records() == 0 {
+            None
+        } else if self.clearing || self.in_flight.is_taken_by_one() {
+            Some(FreshHold::LastTry)
+        } else {
+            (!self.takes_requests()).then_some(FreshHold::RetriesFull)
+        }
+    }
+
+    pub(super) fn tell_fresh_hold(&mut self, out: &mut Effects) {
+        let cause = self.fresh_held_by();
+        if let Some(cause) = cause.filter(|_| self.fresh_held != cause) {
+            out.fact(Fact::FreshHeld { cause });
+        }
+        self.fresh_held = cause;
+    }
+
+    /// The next group of those that go with nothing beside them.
+    fn next_apart(&mut self, now: Now, out: &mut Effects) -> Option<Group> {
         loop {
-            let probes = self.worker.is_broken();
-            let records_max = if probes { 1 } else { self.values.batch_records as usize };
-            let budget = &mut self.retry_budget;
-            let mut group = match apart {
-                true => self.retries.pop_apart(now.mono, budget)?,
-                false => self.retries.pop_due(now.mono, budget, records_max, self.batch_bytes_max)?,
-            };
-            if probes {
-                self.leave_one(now, &mut group);
-            }
-            let mut kept = self.spare.pop().unwrap_or_default();
-            for record in group.records.drain(..) {
-                self.on_leaving_retry(&record, out);
-                if is_expired(record.notes.deadline, now.wall) {
-                    self.expire(now, record, Stage::Retry, out);
-                } else {
-                    kept.push(record);
-                }
-            }
-            self.keep_spare(std::mem::replace(&mut group.records, kept));
-            if !group.records.is_empty() {
+            let group = self.retries.pop_apart(now.mono, &mut self.retry_budget)?;
+            if let Some(group) = self.still_to_send(now, group, out) {
                 return Some(group);
             }
-            self.send_behind_on(now, group.lane, std::mem::take(&mut group.behind), out);
         }
+    }
+
+    /// The next of all the others.
+    fn next_retry(&mut self, now: Now, out: &mut Effects) -> Option<Group> {
+        let records_max = if self.worker.is_broken() { 1 } else { self.values.batch_records as usize };
+        loop {
+            let budget = &mut self.retry_budget;
+            let group = self.retries.pop_due(now.mono, budget, records_max, self.batch_bytes_max)?;
+            if let Some(group) = self.still_to_send(now, group, out) {
+                return Some(group);
+            }
+        }
+    }
+
+    /// What of a group that has left the pool goes now; what was behind it goes on when that is nothing.
+    fn still_to_send(&mut self, now: Now, mut group: Group, out: &mut Effects) -> Option<Group> {
+        if self.worker.is_broken() {
+            self.leave_one(now, &mut group);
+        }
+        let mut kept = self.spare.pop().unwrap_or_default();
+        for record in group.records.drain(..) {
+            self.on_leaving_retry(&record, out);
+            if is_expired(record.notes.deadline, now.wall) {
+                self.expire(now, record, Stage::Retry, out);
+            } else {
+                kept.push(record);
+            }
+        }
+        self.keep_spare(std::mem::replace(&mut group.records, kept));
+        if group.records.is_empty() {
+            self.send_behind_on(now, group.lane, group.behind, out);
+            return None;
+        }
+        Some(group)
     }
 
     /// A broken worker is probed with one record at a time: a group fails for one that is bad, whoever else is in it. The
@@ -153,7 +182,7 @@ impl Engine {
     /// When the lane's next batch is due; `None` while it is empty or nothing of it can go.
     pub(super) fn lane_due(&self, now: Now, id: LaneId, lane: &Lane) -> Option<Instant> {
         let linger_end = lane.oldest()? + self.values.linger;
-        if lane.stuck_at == Some(self.stuck_mark(lane)) {
+        if self.is_stuck(lane) {
             return None;
         }
         let full = lane.records.len() >= self.values.batch_records as usize || lane.bytes >= self.batch_bytes_max;
@@ -168,9 +197,15 @@ impl Engine {
         (self.order.freed(), self.in_flight.settled(), lane.records.len())
     }
 
-    fn send_fresh(&mut self, now: Now, lane: LaneId, contested: bool, out: &mut Effects) {
-        let mut records = self.cut(now, lane, out);
-        self.take_along(now, lane, &mut records, out);
+    /// Whether nothing of the lane could go when it was looked at, and nothing has changed since.
+    pub(super) fn is_stuck(&self, lane: &Lane) -> bool {
+        lane.stuck_at == Some(self.stuck_mark(lane))
+    }
+
+    /// Sends no more than `most` records of a lane.
+    fn send_fresh(&mut self, now: Now, lane: LaneId, contested: bool, most: u32, out: &mut Effects) {
+        let mut records = self.cut(now, lane, most, out);
+        self.take_along(now, lane, &mut records, most, out);
         if contested {
             self.note_turn(&records);
         }

@@ -123,6 +123,17 @@ impl Engine {
         }
     }
 
+    /// The log went back to within what is unfinished. A new epoch from here on would pass over what lies before it, and the
+    /// one that was would commit what it never read: nothing of the partition goes on until a restart reads from what is
+    /// committed.
+    pub(super) fn stop_truncated(&mut self, record: &Record, out: &mut Effects) {
+        let Some(partition) = self.partitions.get_mut(record.partition) else { return };
+        partition.pauses.stopped = true;
+        let (topic, number) = (partition.topic.clone(), partition.number);
+        out.fact(Fact::PartitionStopped { topic, number, offset: record.offset, reason: Reason::LogTruncated });
+        self.tell_pause(record.partition, PauseReason::Stopped, true, out);
+    }
+
     /// Sends the dead letters that the budget lets go.
     pub(super) fn post_letters(&mut self, now: Now, out: &mut Effects) {
         while let Some(letter) = self.letters.next(now.mono, &mut self.letter_budget) {
@@ -137,9 +148,8 @@ impl Engine {
                 }
             }
         }
-        let held = self.letters.held();
-        if held > 0 && self.letters.in_flight() == 0 && self.letters.begins_to_hold() {
-            out.fact(Fact::DeadLetterHeld { records: held });
+        if let Some(cause) = self.letters.newly_held_by(now.mono, &self.letter_budget) {
+            out.fact(Fact::DeadLetterHeld { records: self.letters.held(), cause });
         }
     }
 

@@ -22,6 +22,10 @@ pub enum Event {
     Polled { records: Vec<Record>, ends: Vec<PartitionEnd> },
     /// Where the source reads and where the log ends; about once a second.
     Progress(Vec<Progress>),
+    /// How the source kept its pace; about once a second, where it has a thread of its own.
+    Pulse(Pulse),
+    /// The answer to [`Command::ReadStarts`], for the partitions of which it is known.
+    StartsRead(Vec<(PartitionId, i64)>),
     /// A dispatched batch came back.
     Settled(Settled),
     /// The answer to [`Command::Commit`].
@@ -70,6 +74,8 @@ pub enum Command {
     Commit { id: CommitId, offsets: Vec<Mark> },
     /// Ask the group what it has committed. Answered by [`Event::CommittedRead`], or not at all.
     ReadCommitted(Vec<PartitionId>),
+    /// Ask the leaders where these logs begin. Answered by [`Event::StartsRead`], or not at all.
+    ReadStarts(Vec<PartitionId>),
     /// Give these revoked partitions back to the group.
     Release(Vec<PartitionId>),
     /// Leave the group; everything that could be committed is.
@@ -127,6 +133,14 @@ pub struct Progress {
     pub end: Option<i64>,
     /// Whether the leader answered within the last interval.
     pub leader_answers: bool,
+}
+
+/// Polls since the last pulse that was told.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Pulse {
+    pub polls: u32,
+    /// The longest time from one poll to the next.
+    pub longest_gap: Duration,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
@@ -270,6 +284,8 @@ pub enum Reason {
     Hopeless,
     /// It held its partition's frontier while nearly everything behind it was done (`HEAD_OF_LINE_POLICY=dlq`).
     HeadOfLine,
+    /// The log went back to it, past records that were read and are not finished: an unclean election cut it.
+    LogTruncated,
     /// It was finished before this assignment began, as the commit's metadata says.
     CompletedBefore,
 }
@@ -286,6 +302,7 @@ impl Reason {
             Self::Tombstone => "tombstone",
             Self::Hopeless => "hopeless",
             Self::HeadOfLine => "head_of_line",
+            Self::LogTruncated => "log_truncated",
             Self::CompletedBefore => "completed_before",
         }
     }

@@ -84,6 +84,10 @@ pub enum Fact {
         cause: &'static str,
         delay: Duration,
     },
+    /// Fresh records wait for those that are tried again.
+    FreshHeld {
+        cause: FreshHold,
+    },
     /// The worker cannot take work: nothing is dispatched until `hold` is over.
     WorkerHeld {
         cause: &'static str,
@@ -107,9 +111,10 @@ pub enum Fact {
         offset: i64,
         error: String,
     },
-    /// The dead-letter budget is used up: records are held, not lost.
+    /// Dead letters cannot go: records are held, not lost.
     DeadLetterHeld {
         records: u32,
+        cause: LetterHold,
     },
     /// Finished without the worker and without a dead letter, as the policy says.
     Skipped {
@@ -154,6 +159,13 @@ pub enum Fact {
         number: i32,
         expected: i64,
         offset: i64,
+    },
+    /// Retention deleted what lay from `from` up to `to` before it was read.
+    RecordsGone {
+        topic: Arc<str>,
+        number: i32,
+        from: i64,
+        to: i64,
     },
     CommitAsked {
         offsets: Vec<(PartitionId, i64)>,
@@ -207,6 +219,9 @@ pub enum Fact {
     },
 }
 
+/// Promises of pace: whoever stops the process, or starves it, breaks them too, and nothing is lost by it.
+pub const OF_PACE: [&str; 2] = ["I8", "I10"];
+
 /// Where a record was found to be expired.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Stage {
@@ -227,6 +242,47 @@ impl Stage {
             Self::Batch => "batch",
             Self::Send => "send",
             Self::Retry => "retry",
+        }
+    }
+}
+
+/// Why fresh records wait for those that are tried again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FreshHold {
+    /// As many wait to be tried again as fit into the queue.
+    RetriesFull,
+    /// One has its last try, with nothing beside it.
+    LastTry,
+}
+
+impl FreshHold {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::RetriesFull => "retries_full",
+            Self::LastTry => "last_try",
+        }
+    }
+}
+
+/// Why dead letters are held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LetterHold {
+    /// As many as may go have gone.
+    Budget,
+    /// The topic did not take the last one; it is tried again.
+    Failing,
+    /// The topic has as many as may be without its answer.
+    Unanswered,
+}
+
+impl LetterHold {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Budget => "budget",
+            Self::Failing => "failing",
+            Self::Unanswered => "unanswered",
         }
     }
 }
@@ -283,6 +339,9 @@ pub enum PauseReason {
     QueueFull,
     /// Too many records of this partition wait for the one that holds its frontier.
     Span,
+    /// Commits have not been taken for a while, and too many of its records are finished meanwhile: all of them would come
+    /// again.
+    Uncommitted,
     /// Its records would fill the queue while a retry keeps them from being sent (`ORDERING=key|partition`).
     Order,
     /// A record holds the partition (`POISON_POLICY=stop`).
@@ -290,10 +349,13 @@ pub enum PauseReason {
 }
 
 impl PauseReason {
+    pub const ALL: [Self; 5] = [Self::QueueFull, Self::Span, Self::Uncommitted, Self::Order, Self::Stopped];
+
     pub const fn name(self) -> &'static str {
         match self {
             Self::QueueFull => "queue_full",
             Self::Span => "span",
+            Self::Uncommitted => "uncommitted",
             Self::Order => "order",
             Self::Stopped => "stopped",
         }

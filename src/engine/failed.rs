@@ -80,6 +80,8 @@ impl Engine {
             return self.split(now, call, records, half, Wait::none("too_large"), out);
         }
         if let Some(record) = records.pop() {
+            // It was this record, then, and not how many went with it: what was learnt of those is not true.
+            self.batch_bytes_max = self.settings.batch_bytes_max;
             self.give_up(now, record, Reason::TooLarge, call.status, call.detail, out);
         }
         self.send_behind_on(now, call.lane, call.behind, out);

@@ -112,12 +112,16 @@ fn waiting(record: &Record, wall: UnixMillis) -> Waiting {
 }
 
 impl Engine {
-    /// Takes the next batch out of a lane.
-    pub(super) fn cut(&mut self, now: Now, lane: LaneId, out: &mut Effects) -> Vec<Record> {
+    /// Takes the next batch out of a lane, of no more than `most` records.
+    pub(super) fn cut(&mut self, now: Now, lane: LaneId, most: u32, out: &mut Effects) -> Vec<Record> {
         let order = self.control.next_order(lane.0);
         let is_free = self.settings.ordering == Ordering::None;
         let chooses = is_free && (self.control.is_predictive() || order != Order::Arrival);
-        let records = if chooses { self.pick(now, lane, order, out) } else { self.cut_front(now, lane, out) };
+        let records =
+            if chooses { self.pick(now, lane, order, most, out) } else { self.cut_front(now, lane, most, out) };
+        if let Some(lane) = self.queue.lane_mut(lane) {
+            lane.cut_at = (order != Order::Arrival).then_some(now.mono);
+        }
         records.iter().for_each(|record| self.leave_queue(record, out));
         records
     }
@@ -130,9 +134,9 @@ impl Engine {
         self.reopen_partition(record.partition, out);
     }
 
-    fn bounds(&self, skips: bool) -> Bounds {
+    fn bounds(&self, records_max: u32, skips: bool) -> Bounds {
         Bounds {
-            records_max: self.values.batch_records,
+            records_max,
             concurrency: self.values.concurrency,
             bytes_max: self.batch_bytes_max,
             guard_s: GUARD.as_secs_f64(),
@@ -142,10 +146,10 @@ impl Engine {
     }
 
     /// Any of the lane's records, in the order asked for.
-    fn pick(&mut self, now: Now, lane: LaneId, order: Order, out: &mut Effects) -> Vec<Record> {
+    fn pick(&mut self, now: Now, lane: LaneId, order: Order, most: u32, out: &mut Effects) -> Vec<Record> {
         let Some(found) = self.queue.lane(lane) else { return Vec::new() };
         let skips = self.control.is_predictive();
-        let bounds = self.bounds(skips);
+        let bounds = self.bounds(most, skips);
         self.view.lay_out(found, order, VIEW_MAX, now.wall);
         let plan = self.control.plan(lane.0, &self.view.waiting, &bounds);
         self.view.choose(&plan, &bounds, self.control.shed_mut());
@@ -182,8 +186,8 @@ impl Engine {
     }
 
     /// The front of the lane. In the ordered modes blocked records are stepped over and stay.
-    fn cut_front(&mut self, now: Now, lane: LaneId, out: &mut Effects) -> Vec<Record> {
-        let plan = self.plan_front(now, lane);
+    fn cut_front(&mut self, now: Now, lane: LaneId, most: u32, out: &mut Effects) -> Vec<Record> {
+        let plan = self.plan_front(now, lane, most);
         let forming = self.in_flight.next_id().0;
         let mut records = self.spare.pop().unwrap_or_default();
         let mut blocked = self.spare.pop().unwrap_or_default();
@@ -219,20 +223,15 @@ impl Engine {
     }
 
     /// How much of the front is to go. As much as may where nothing is tuned, and where no deadline asks for less.
-    fn plan_front(&mut self, now: Now, lane: LaneId) -> Plan {
-        let most = Plan {
-            take: self.values.batch_records,
-            at_least_s: f64::NEG_INFINITY,
-            hopeless_s: f64::NEG_INFINITY,
-            expected_s: 0.0,
-        };
-        let Some(found) = self.queue.lane(lane) else { return most };
+    fn plan_front(&mut self, now: Now, lane: LaneId, most: u32) -> Plan {
+        let whole = Plan { take: most, at_least_s: f64::NEG_INFINITY, hopeless_s: f64::NEG_INFINITY, expected_s: 0.0 };
+        let Some(found) = self.queue.lane(lane) else { return whole };
         if self.control.is_off() || found.earliest_deadline().is_none() {
-            return most;
+            return whole;
         }
-        let bounds = self.bounds(false);
-        self.view.lay_out(found, Order::Arrival, self.values.batch_records as usize, now.wall);
+        let bounds = self.bounds(most, false);
+        self.view.lay_out(found, Order::Arrival, most as usize, now.wall);
         let plan = self.control.plan(lane.0, &self.view.waiting, &bounds);
-        if self.control.is_on() { plan } else { Plan { hopeless_s: plan.hopeless_s, ..most } }
+        if self.control.is_on() { plan } else { Plan { hopeless_s: plan.hopeless_s, ..whole } }
     }
 }

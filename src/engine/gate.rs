@@ -56,7 +56,7 @@ impl Gate {
                 self.shuts += 1;
                 Some(Move::Shut)
             }
-            Some(shut) if fill_pct <= values.resume_pct => Some(self.open(now, shut)),
+            Some(shut) if fill_pct <= values.resume_pct && fill_pct < values.pause_pct => Some(self.open(now, shut)),
             Some(Shut { since, stage: GateStage::Soft }) if now >= since + values.hard_after => {
                 self.shut = Some(Shut { since, stage: GateStage::Hard });
                 Some(Move::Harden)

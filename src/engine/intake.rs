@@ -32,6 +32,9 @@ impl Engine {
             let before = assignment.committed.as_ref().filter(|_| self.commits.keeps_completed());
             let before = before.and_then(|kept| Completed::decode(&kept.metadata, kept.offset));
             self.partitions.assign(assignment, lane, Ledger::resume(before.unwrap_or_default()));
+            if let Some(partition) = self.partitions.get_mut(assignment.id) {
+                partition.owes_start = self.settings.commits_start && assignment.committed.is_none();
+            }
             self.control.add_route(lane.0, &assignment.topic);
         }
         let assigned = u32::try_from(assignments.len()).unwrap_or(u32::MAX);
@@ -52,8 +55,12 @@ impl Engine {
             let takes_in = |p: &&mut Partition| p.phase == Phase::Active && !p.pauses.stopped && self.drain.is_none();
             if let Some(partition) = self.partitions.get_mut(end.partition).filter(takes_in) {
                 partition.end = partition.end.max(Some(end.offset));
+                partition.note_gap(now.mono, end.offset);
                 if partition.ledger.reach_end(end.offset) {
                     self.commits.mark_dirty(end.partition, &mut partition.dirty);
+                }
+                if std::mem::take(&mut partition.owes_start) {
+                    self.commits.mark_start(end.partition, &mut partition.dirty);
                 }
             }
         }
@@ -103,12 +110,18 @@ impl Engine {
             // The record that stopped the partition holds the frontier: this one comes again after a restart.
             return false;
         }
+        partition.note_gap(now.mono, record.offset);
         match partition.ledger.charge(now.mono, record.offset) {
             Ok(seq) => record.notes.seq = seq,
             Err(LedgerError::Backwards { expected, offset }) => {
                 let (topic, number) = (partition.topic.clone(), partition.number);
+                let is_within = partition.ledger.frontier().is_some_and(|frontier| frontier < offset);
                 out.fact(Fact::OffsetReset { topic, number, expected, offset });
                 self.abandon_partition(record.partition, "offset_reset", out);
+                if is_within {
+                    self.stop_truncated(record, out);
+                    return false;
+                }
                 return self.charge(now, record, out);
             }
             Err(error) => {
@@ -116,12 +129,15 @@ impl Engine {
                 return false;
             }
         }
+        if std::mem::take(&mut partition.owes_start) {
+            self.commits.mark_start(record.partition, &mut partition.dirty);
+        }
         record.notes.epoch = partition.epoch;
         let span = partition.ledger.span();
         let broken =
             (span > self.settings.span_max).then(|| format!("{}-{}: span {span}", partition.topic, partition.number));
         self.look(Invariant::I6, broken.is_none(), || broken.unwrap_or_default(), out);
-        self.pause_for_span(record.partition, out);
+        self.pause_for_span(now, record.partition, out);
         true
     }
 
@@ -160,7 +176,9 @@ impl Engine {
     }
 
     pub(super) fn on_committed(&mut self, now: Now, id: CommitId, results: Vec<CommitResult>, out: &mut Effects) {
-        match self.commits.on_answer(now.mono, id, &results, &mut self.partitions) {
+        let took = self.commits.on_answer(now.mono, id, &results, &mut self.partitions);
+        results.iter().for_each(|result| self.reopen_committed(result.partition, out));
+        match took {
             Some(took) => out.fact(Fact::CommitAnswered { results, took }),
             None => out.fact(Fact::Stale { what: "commit" }),
         }

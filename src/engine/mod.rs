@@ -23,6 +23,7 @@ pub mod fact;
 mod failed;
 mod fill;
 mod gate;
+mod gone;
 mod head_of_line;
 mod in_flight;
 mod intake;
@@ -52,7 +53,7 @@ use crate::{
         credit::Credit,
         dead_letter::{LetterBudget, Outbox},
         event::{Action, Command, Event},
-        fact::Fact,
+        fact::{Fact, FreshHold},
         fill::View,
         gate::Gate,
         head_of_line::HeadBudget,
@@ -65,6 +66,7 @@ use crate::{
         retry::{RetryBudget, RetryPool},
         sentinel::{Invariant, Sentinels},
         settings::EngineSettings,
+        watchdog::Standing,
         worker_health::WorkerHealth,
     },
     record::Record,
@@ -126,11 +128,14 @@ pub struct Engine {
     next_sweep: Instant,
     /// Nothing more is sent until a record that is to go with nothing beside it has gone.
     clearing: bool,
-    /// A single fresh record is being sent to a worker that is taken for broken, whatever else would hold it back.
-    probing: bool,
+    /// What fresh records are held by, as it was last told.
+    fresh_held: Option<FreshHold>,
     starving: Starving,
+    standing: Standing,
     sentinels: Sentinels,
     audit: Audit,
+    /// When the brokers were last asked where logs begin.
+    starts_asked_at: Option<Instant>,
     /// Emptied record lists, to be filled again. Bound: twice the concurrency limit in force, and a few to fill batches with.
     spare: Vec<Vec<Record>>,
 }
@@ -178,10 +183,12 @@ impl Engine {
             drain: None,
             next_sweep: Instant::ZERO,
             clearing: false,
-            probing: false,
+            fresh_held: None,
             starving: Starving::default(),
+            standing: Standing::default(),
             sentinels: Sentinels::default(),
             audit: Audit::default(),
+            starts_asked_at: None,
             spare: Vec::new(),
         }
     }
@@ -194,12 +201,14 @@ impl Engine {
             Event::Revoked { partitions, lost } => self.on_revoked(now, partitions, lost, out),
             Event::Polled { records, ends } => self.on_polled(now, records, &ends, out),
             Event::Progress(progress) => self.on_progress(now, &progress, out),
+            Event::Pulse(pulse) => self.on_pulse(pulse, out),
             Event::Settled(settled) => self.on_settled(now, settled, out),
             Event::Committed { id, results } => self.on_committed(now, id, results, out),
             Event::CommittedRead(found) => self.on_committed_read(&found, out),
             Event::DeadLettered(answer) => self.on_dead_lettered(now, answer, out),
             Event::Requested(request) => self.on_requested(now, request, out),
             Event::CallerGone(id) => self.on_caller_gone(now, id, out),
+            Event::StartsRead(found) => self.on_starts_read(&found, out),
             Event::Left => self.on_left(out),
             Event::Drain { deadline } => self.on_drain(deadline, out),
             Event::Wake => {}
@@ -222,6 +231,7 @@ impl Engine {
         if self.steer(now, true, out) {
             self.dispatch(now, out);
         }
+        self.tell_fresh_hold(out);
         self.commit(now, out);
         self.move_gate(now, out);
         self.grant(out);

@@ -106,10 +106,12 @@ impl Engine {
                 records: self.retries.records(),
                 bytes: self.retries.bytes(),
                 budget: self.retry_budget.tokens(),
+                holds_fresh: self.fresh_held_by(),
             },
             dead_letters: DeadLetterState {
                 in_flight: self.letters.in_flight(),
                 held: self.letters.held(),
+                held_by: self.letters.held_by(now.mono, &self.letter_budget),
                 budget: self.letter_budget.peek_left(),
             },
             worker: WorkerState {
@@ -133,6 +135,7 @@ impl Engine {
             },
             partitions,
             stalled: self.stalled(),
+            sending_stands: self.sending_stands(),
             heads_of_line: self.heads(),
             violations: self.sentinels.breaches(),
             sentinels: self.sentinels.state(),

@@ -34,6 +34,8 @@ pub struct Lane {
     earliest: Option<UnixMillis>,
     /// Where the last search found nothing that can go now: `(locks freed, batches settled, lane length)`.
     pub stuck_at: Option<(u64, u64, usize)>,
+    /// When it last gave a batch that was not its front: its front says nothing then of how long it has waited.
+    pub cut_at: Option<Instant>,
 }
 
 impl Queue {
@@ -52,7 +54,15 @@ impl Queue {
         found.unwrap_or_else(|| {
             let topic = Arc::clone(topic);
             let records = VecDeque::new();
-            self.lanes.push(Lane { topic, of_requests, records, bytes: 0, earliest: None, stuck_at: None });
+            self.lanes.push(Lane {
+                topic,
+                of_requests,
+                records,
+                bytes: 0,
+                earliest: None,
+                stuck_at: None,
+                cut_at: None,
+            });
             LaneId(self.lanes.len() - 1)
         })
     }
@@ -217,6 +227,11 @@ impl Queue {
 impl Lane {
     pub fn oldest(&self) -> Option<Instant> {
         self.records.front().map(|record| record.notes.admitted_at)
+    }
+
+    /// Since when it has waited for its turn.
+    pub fn waits_since(&self) -> Option<Instant> {
+        self.oldest().max(self.cut_at)
     }
 
     /// No record in the lane expires before this.

@@ -9,7 +9,7 @@ use crate::{
     time::Now,
 };
 
-/// By its number in docs/ARCHITECTURE.md. I8 has the watchdog, I10 the age of the last poll.
+/// By its number in docs/ARCHITECTURE.md.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Invariant {
     I1,
@@ -19,11 +19,14 @@ pub enum Invariant {
     I5,
     I6,
     I7,
+    I8,
     I9,
+    I10,
 }
 
 impl Invariant {
-    pub const ALL: [Self; 8] = [Self::I1, Self::I2, Self::I3, Self::I4, Self::I5, Self::I6, Self::I7, Self::I9];
+    pub const ALL: [Self; 10] =
+        [Self::I1, Self::I2, Self::I3, Self::I4, Self::I5, Self::I6, Self::I7, Self::I8, Self::I9, Self::I10];
 
     pub const fn name(self) -> &'static str {
         match self {
@@ -34,7 +37,9 @@ impl Invariant {
             Self::I5 => "I5",
             Self::I6 => "I6",
             Self::I7 => "I7",
+            Self::I8 => "I8",
             Self::I9 => "I9",
+            Self::I10 => "I10",
         }
     }
 }
@@ -48,6 +53,11 @@ pub struct Sentinels {
 impl Sentinels {
     pub fn breaches(&self) -> u64 {
         self.breaches.iter().sum()
+    }
+
+    /// A promise was looked at so often, beside the breaches that were told.
+    pub(super) fn looked(&mut self, invariant: Invariant, times: u64) {
+        self.checks[invariant as usize] += times;
     }
 
     pub fn state(&self) -> Vec<SentinelState> {
@@ -65,7 +75,7 @@ impl Sentinels {
 impl Engine {
     /// A promise is looked at.
     pub(super) fn look(&mut self, invariant: Invariant, holds: bool, what: impl FnOnce() -> String, out: &mut Effects) {
-        self.sentinels.checks[invariant as usize] += 1;
+        self.sentinels.looked(invariant, 1);
         if !holds {
             self.violate(invariant, what(), out);
         }

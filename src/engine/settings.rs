@@ -45,6 +45,9 @@ pub struct EngineSettings {
     pub span_max: u32,
     /// `None` with `USE_MANUAL_COMMIT=false`: the source stores offsets itself.
     pub commit_interval: Option<Duration>,
+    /// Where the group has nothing, the first offset of a partition is committed before its record is finished: with
+    /// `KAFKA_OFFSET_RESET=latest` nobody else remembers where it began.
+    pub commits_start: bool,
     /// Room beside a committed offset for what is finished beyond it; zero keeps nothing there.
     pub commit_metadata_bytes: usize,
     /// The group's committed offsets are read back and compared this often.
@@ -53,6 +56,8 @@ pub struct EngineSettings {
     pub revoke_drain: Duration,
     /// A partition that is assigned, not gated, behind, and does not move for this long is repaired.
     pub stall_after: Duration,
+    /// Polling never stops for longer: a tenth of `max.poll.interval.ms` (I10).
+    pub poll_gap_max: Duration,
     /// A record that holds its frontier for this long, with nearly everything behind it done, is told.
     pub head_of_line_after: Duration,
     /// And given up to the dead letters, under a budget (`HEAD_OF_LINE_POLICY=dlq`).
@@ -180,10 +185,12 @@ impl Default for EngineSettings {
             dead_letter_max_pct: 5.0,
             span_max: 10_000,
             commit_interval: Some(Duration::from_secs(1)),
+            commits_start: false,
             commit_metadata_bytes: TEXT_BYTES_MAX,
             audit_every: Some(Duration::from_secs(300)),
             revoke_drain: Duration::from_secs(10),
             stall_after: Duration::from_secs(30),
+            poll_gap_max: Duration::from_secs(30),
             head_of_line_after: Duration::from_secs(60),
             head_of_line_letters: false,
             requests: None,

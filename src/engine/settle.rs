@@ -84,19 +84,25 @@ impl Engine {
                 self.note_sample(now, lane, &batch.records, &sample);
             }
         }
-        let own_doing = status.is_some() || self.in_flight.is_alone_to_blame(now.mono, &flight);
+        // The head of a 2xx whose body never came is no word on the batch.
+        let has_word = status.is_some_and(|status| answer != Answer::Failed || !(200..300).contains(&status));
+        let own_doing = has_word || self.in_flight.is_alone_to_blame(now.mono, &flight);
         if matches!(answer, Answer::Done | Answer::Each(_) | Answer::Refused | Answer::TooLarge) {
             self.in_flight.heard(batch.id);
         }
         if flight.suspicion == Suspicion::Apart {
             self.retries.none_apart_before(now.mono + now.mono.since(flight.since));
         }
-        if answer == Answer::Failed && status.is_none() {
+        if answer == Answer::Failed && !has_word {
             self.retries.none_apart_before(now.mono + DYING);
         }
         let cut_off = flight.by_deadline && flight.has_timed_out(now.mono);
         let Flight { since, suspicion, budgeted, behind, records: sent, .. } = flight;
-        if budgeted && answer == Answer::Done {
+        let is_done = match &answer {
+            Answer::Each(verdicts) => !verdicts.contains(&Verdict::Retry),
+            answer => *answer == Answer::Done,
+        };
+        if budgeted && is_done {
             self.retry_budget.on_success();
         }
         // What fails while the worker is known to be broken says nothing of the records.
@@ -251,7 +257,8 @@ impl Engine {
             suspicion = Suspicion::Split;
         }
         let group = Group { lane, records, suspicion, behind, budgeted: false };
-        self.retry(now, group, Wait::none("unavailable"), out);
+        let delay = self.worker.others_first(now.mono);
+        self.retry(now, group, Wait { delay, cause: "unavailable" }, out);
     }
 
     /// A deadline passed between dispatch and send: those records are finished, the others go at once.

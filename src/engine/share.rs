@@ -85,11 +85,22 @@ impl Engine {
 
     /// The lane whose batch goes next, and whether the other side had one due as well.
     pub(super) fn next_lane(&self, now: Now) -> Option<(LaneId, bool)> {
+        self.lane_of_turn(|id, lane| self.lane_wake(now, id, lane).is_some_and(|at| at <= now.mono))
+    }
+
+    /// The same, of those that have a record to probe a worker with that is taken for broken.
+    pub(super) fn lane_to_probe_from(&self) -> Option<(LaneId, bool)> {
+        let takes_requests = self.takes_requests();
+        self.lane_of_turn(|_, lane| {
+            !lane.records.is_empty() && !self.is_stuck(lane) && (takes_requests || !lane.of_requests)
+        })
+    }
+
+    /// The lane that has waited longest, on the side whose turn it is.
+    fn lane_of_turn(&self, may_go: impl Fn(LaneId, &Lane) -> bool) -> Option<(LaneId, bool)> {
         let first = |of_requests: bool| {
-            let due = self.queue.lanes().filter(|(id, lane)| {
-                lane.of_requests == of_requests && self.lane_wake(now, *id, lane).is_some_and(|at| at <= now.mono)
-            });
-            due.min_by_key(|(_, lane)| lane.oldest()).map(|(id, _)| id)
+            let lanes = self.queue.lanes().filter(|(id, lane)| lane.of_requests == of_requests && may_go(*id, lane));
+            lanes.min_by_key(|(_, lane)| lane.waits_since()).map(|(id, _)| id)
         };
         match (first(false), first(true)) {
             (Some(_), Some(requests)) if self.requests.turns.is_for_requests() => Some((requests, true)),
@@ -113,16 +124,23 @@ impl Engine {
 
     /// Fills what room a batch has left with what waits for the same topic on the other side, oldest first. Only where
     /// its own lane has nothing more to give: a batch that was kept small was kept so for a reason.
-    pub(super) fn take_along(&mut self, now: Now, lane: LaneId, records: &mut Vec<Record>, out: &mut Effects) {
+    pub(super) fn take_along(
+        &mut self,
+        now: Now,
+        lane: LaneId,
+        records: &mut Vec<Record>,
+        most: u32,
+        out: &mut Effects,
+    ) {
         let is_spent = self.queue.lane(lane).is_some_and(|lane| lane.records.is_empty());
         let Some(beside) = self.queue.beside(lane).filter(|_| is_spent && !records.is_empty()) else { return };
         let takes = if lane_is_of_requests(self, beside) { self.takes_requests() } else { self.takes_fresh() };
-        if !takes || !self.may_grow(now, lane, records) {
+        if !takes || !self.may_grow(now, lane, records, most) {
             return;
         }
         let forming = self.in_flight.next_id().0;
         let mut bytes: u64 = records.iter().map(Record::charge).sum();
-        while records.len() < self.values.batch_records as usize {
+        while records.len() < most as usize {
             let next = self.queue.lane(beside).and_then(|lane| lane.records.front());
             let Some(charge) = next.map(Record::charge).filter(|charge| bytes + charge <= self.batch_bytes_max) else {
                 return;
@@ -142,11 +160,10 @@ impl Engine {
     }
 
     /// Whether a full batch still finishes before the tightest deadline in this one, as far as that is known.
-    fn may_grow(&self, now: Now, lane: LaneId, records: &[Record]) -> bool {
+    fn may_grow(&self, now: Now, lane: LaneId, records: &[Record], most: u32) -> bool {
         let tightest = records.iter().filter_map(|record| record.notes.deadline).min();
         let Some(tightest) = tightest.filter(|_| self.control.is_on()) else { return true };
-        now.wall.until(tightest).as_secs_f64()
-            > self.control.needs(lane.0, self.values.batch_records) + GUARD.as_secs_f64()
+        now.wall.until(tightest).as_secs_f64() > self.control.needs(lane.0, most) + GUARD.as_secs_f64()
     }
 }
 

@@ -5,7 +5,7 @@ use crate::{
         knobs::{KnobName, Reason},
         settings::{Adaptive, QueueOrder, TtlMode},
     },
-    engine::fact::{GateStage, PauseReason},
+    engine::fact::{FreshHold, GateStage, LetterHold, PauseReason},
 };
 
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
@@ -32,6 +32,8 @@ pub struct Snapshot {
     pub stalled: u32,
     /// Partitions whose frontier one record holds while nearly everything behind it is done.
     pub heads_of_line: u32,
+    /// Nothing is sent although it could be (I8).
+    pub sending_stands: bool,
     /// Sum of the breaches of `sentinels`.
     pub violations: u64,
     pub sentinels: Vec<SentinelState>,
@@ -128,13 +130,16 @@ pub struct RetryState {
     pub bytes: u64,
     /// Batches the retry budget allows right now.
     pub budget: f64,
+    /// Why fresh records wait for these; `None` when they do not.
+    pub holds_fresh: Option<FreshHold>,
 }
 
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct DeadLetterState {
     pub in_flight: u32,
-    /// Waiting for the budget or for the topic to answer.
     pub held: u32,
+    /// Why; `None` when none is.
+    pub held_by: Option<LetterHold>,
     pub budget: f64,
 }
 

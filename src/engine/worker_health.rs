@@ -45,6 +45,8 @@ impl Trouble {
 pub struct WorkerHealth {
     hold: Option<Hold>,
     row: Row,
+    /// It was concluded that it is broken, and it has taken nothing since, whatever else it said.
+    broken: bool,
     /// After trouble that lasted: no more batches than this. It doubles with each that is taken.
     ramp: Option<u32>,
     /// Fresh records spent on probes of a broken worker, and when the next may be once the first few are.
@@ -110,6 +112,9 @@ const SPENT_MAX: u32 = 512;
 /// Trouble that lasted this long is an outage: the worker may have to warm up again.
 const OUTAGE: Duration = Duration::from_secs(1);
 
+/// Holds in a row after which other records probe it than those that it turned away.
+const OTHERS_AFTER: u16 = 2;
+
 impl Row {
     fn add(&mut self, now: Instant, failure: Failure) {
         self.failed = self.failed.saturating_add(1);
@@ -144,6 +149,7 @@ impl WorkerHealth {
         if trouble == Trouble::Broken && !self.is_broken() {
             (self.spent, self.spends_from) = (0, now.mono + SPEND_EVERY);
         }
+        self.broken |= trouble == Trouble::Broken;
         let failures = match self.hold {
             // Several batches were out when the first came back: one trouble, not many.
             Some(hold) if sent <= hold.from && hold.trouble == trouble => return None,
@@ -184,6 +190,7 @@ impl WorkerHealth {
     /// The worker took a batch. How long it had not, when it had not and that was told.
     pub fn on_taken(&mut self, now: Instant) -> Option<Duration> {
         let hold = self.hold.take()?;
+        self.broken = false;
         let after = now.since(self.since);
         if hold.is_told() {
             self.since = now;
@@ -197,7 +204,7 @@ impl WorkerHealth {
 
     /// Whether failures are the worker's and charged to nobody, and probes are single fresh records.
     pub fn is_broken(&self) -> bool {
-        self.hold.is_some_and(|hold| hold.trouble == Trouble::Broken)
+        self.broken
     }
 
     /// Another fresh record may probe a broken worker.
@@ -219,6 +226,13 @@ impl WorkerHealth {
             Some(hold) if now < hold.until => 0,
             Some(_) => 1,
         }
+    }
+
+    /// How long what it could not take has to wait. Until others have had their turn as a probe, once it was turned away
+    /// a few times in a row: it may be these records that it cannot take.
+    pub fn others_first(&self, now: Instant) -> Duration {
+        let hold = self.hold.filter(|hold| hold.failures > OTHERS_AFTER);
+        hold.map_or(Duration::ZERO, |hold| hold.until.since(now) + Duration::from_millis(1))
     }
 
     pub fn next_wake(&self) -> Option<Instant> {

@@ -41,6 +41,7 @@ pub struct Question {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum About {
     LogEnd,
+    LogStart,
     Committed,
     /// The same, to be compared with what was committed.
     Audit,
@@ -51,6 +52,8 @@ pub enum About {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
     LogEnd(PartitionId, i64),
+    /// Of the partitions whose leaders said.
+    LogStart(Vec<(PartitionId, i64)>),
     /// `None`: nothing was ever committed.
     Committed(PartitionId, Option<i64>),
     /// What is committed, of the partitions of which somebody could say.
@@ -89,6 +92,7 @@ fn serve(client: &Consumer, inbox: &Receiver<Question>, outbox: &Sender<Answer>)
     for question in inbox {
         let answers = match question.about {
             About::LogEnd => log_ends(client, &question, &mut turn),
+            About::LogStart => vec![Answer::LogStart(log_starts(client, &question))],
             About::Committed => {
                 offsets(committed(client, &question)).map(|(id, offset)| Answer::Committed(id, offset)).collect()
             }
@@ -127,6 +131,13 @@ fn log_ends(client: &Consumer, question: &Question, turn: &mut usize) -> Vec<Ans
         }
     }
     answers
+}
+
+/// None when a leader is away: whoever asks does so again.
+fn log_starts(client: &Consumer, question: &Question) -> Vec<(PartitionId, i64)> {
+    let found = client.offsets_for_times(list(question, Offset::Beginning), TIMEOUT);
+    let found = found.map_or_else(|_| Vec::new(), |found| matched(question, &found));
+    found.into_iter().filter_map(|(id, start)| Some((id, start?.offset))).collect()
 }
 
 fn committed(client: &Consumer, question: &Question) -> Vec<(PartitionId, Option<Committed>)> {

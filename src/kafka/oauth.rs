@@ -14,14 +14,21 @@ const DEFAULT_LIFETIME_MS: i64 = 5 * 60 * 1000;
 /// The principal of a token that does not say; brokers take theirs from the token.
 const DEFAULT_PRINCIPAL: &str = "sluicegate";
 
-/// Reads the token. The error goes to the client, which reports it and tries again in ten seconds.
+/// Reads the token.
+///
+/// # Errors
+/// Go to the client, which reports them and tries again in ten seconds.
 pub fn token(file: Option<&Path>) -> Result<OAuthToken, Box<dyn Error>> {
     let file = file.ok_or("no token file is set")?;
     let text = fs::read_to_string(file).map_err(|e| format!("cannot read the token file {}: {e}", file.display()))?;
     parse(text.trim(), system_wall().0)
 }
 
-fn parse(token: &str, now_ms: i64) -> Result<OAuthToken, Box<dyn Error>> {
+/// What a token says of itself.
+///
+/// # Errors
+/// When it is none that a broker would take; the token is not repeated.
+pub fn parse(token: &str, now_ms: i64) -> Result<OAuthToken, Box<dyn Error>> {
     if token.is_empty() || token.contains('\0') {
         return Err("the token file is empty or holds a NUL".into());
     }

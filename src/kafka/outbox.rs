@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use tokio::sync::mpsc::{Sender, error::TrySendError};
 
 use crate::{
-    engine::event::{Event, Progress},
+    engine::event::{Event, Progress, Pulse},
     runtime::{SourceEvent, SourceNote},
 };
 
@@ -44,6 +44,15 @@ impl Outbox {
         if !self.waiting.iter().any(|event| matches!(event, SourceEvent::Engine(Event::Progress(_)))) {
             self.push(Event::Progress(progress));
         }
+    }
+
+    /// Of the pulse, too, only one waits. False when it has to be told later.
+    pub fn pulse(&mut self, pulse: Pulse) -> bool {
+        let waits = self.waiting.iter().any(|event| matches!(event, SourceEvent::Engine(Event::Pulse(_))));
+        if !waits {
+            self.push(Event::Pulse(pulse));
+        }
+        !waits
     }
 
     fn send(&mut self, event: SourceEvent) {
@@ -111,9 +120,11 @@ mod tests {
         for _ in 0..2 * NOTES_MAX {
             outbox.note(SourceNote::Refetch { bytes: 1 });
             outbox.progress(Vec::new());
+            outbox.pulse(Pulse::default());
         }
-        assert!(outbox.waiting.len() <= NOTES_MAX, "{}", outbox.waiting.len());
-        let progress = |e: &&SourceEvent| matches!(e, SourceEvent::Engine(Event::Progress(_)));
-        assert_eq!(outbox.waiting.iter().filter(progress).count(), 1);
+        assert!(outbox.waiting.len() <= NOTES_MAX + 2, "{}", outbox.waiting.len());
+        let waiting = |wanted: fn(&SourceEvent) -> bool| outbox.waiting.iter().filter(|event| wanted(event)).count();
+        assert_eq!(waiting(|event| matches!(event, SourceEvent::Engine(Event::Progress(_)))), 1);
+        assert_eq!(waiting(|event| matches!(event, SourceEvent::Engine(Event::Pulse(_)))), 1);
     }
 }

@@ -11,6 +11,7 @@ pub struct KafkaSettings {
     pub group_id: String,
     /// Static membership; `None` is dynamic.
     pub group_instance_id: Option<String>,
+    pub group_protocol: GroupProtocol,
     pub client_id: String,
     /// `fetch.wait.max.ms`
     pub fetch_max_wait: Duration,
@@ -38,6 +39,23 @@ pub struct KafkaSettings {
     pub dead_letter_topic: Option<String>,
 }
 
+/// `group.protocol`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GroupProtocol {
+    Classic,
+    /// KIP-848: session and assignment are the broker's.
+    Consumer,
+}
+
+impl GroupProtocol {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Classic => "classic",
+            Self::Consumer => "consumer",
+        }
+    }
+}
+
 /// By hand, because of the secrets in `pass_through`: of those properties only the names are shown.
 impl fmt::Debug for KafkaSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -46,6 +64,7 @@ impl fmt::Debug for KafkaSettings {
             .field("topics", &self.topics)
             .field("group_id", &self.group_id)
             .field("group_instance_id", &self.group_instance_id)
+            .field("group_protocol", &self.group_protocol)
             .field("client_id", &self.client_id)
             .field("fetch_max_wait", &self.fetch_max_wait)
             .field("fetch_queue_backoff", &self.fetch_queue_backoff)

@@ -1,13 +1,15 @@
 //! Whether what the settings allow fits into the memory there is: asked once, at the start.
 //!
 //! A bound that is met only under load would end as a kill by the kernel, which loses nothing and explains nothing. So
-//! what cannot work at all is refused, and what might not in the worst case is said.
+//! what cannot work at all is refused, and what might not in the worst case is said. Not in the sum, because nobody knows
+//! yet how many partitions there will be: 16 bytes for each record between a partition's frontier and what was polled of
+//! it, of which `MAX_UNCOMMITTED_SPAN` is the bound.
 
 use std::{fmt::Write as _, path::Path};
 
 const MIB: u64 = 1 << 20;
 
-/// The process, librdkafka, TLS.
+/// The process, librdkafka, TLS, lines of the log.
 const PROCESS: u64 = 20 * MIB;
 
 /// Beyond this a limit is none (cgroup v1 says "no limit" with a number of pages close to 2^63).
@@ -16,8 +18,11 @@ const NO_LIMIT: u64 = 1 << 60;
 /// The bounds that cost memory, in bytes.
 #[derive(Debug, Clone, Copy)]
 pub struct Needs {
-    /// `PREFETCH_MAX_BYTES`, and one fetch response.
+    /// `PREFETCH_MAX_BYTES`, and one fetch response. While a poll's worth of large records waits for byte credit, the
+    /// client may fetch as much again.
     pub prefetch: u64,
+    /// Bodies of requests that are being read.
+    pub ingress: u64,
     /// `QUEUE_MAX_BYTES`
     pub queue: u64,
     /// `BATCH_MAX_BYTES`
@@ -54,7 +59,7 @@ impl Needs {
         let calls = u64::from(self.calls.max(1));
         let retries = self.queue.saturating_add(calls.saturating_mul(self.batch));
         let others = self.call().saturating_mul(calls - 1);
-        self.least().saturating_add(others).saturating_add(retries)
+        [self.least(), others, retries, self.prefetch, self.ingress].into_iter().fold(0, u64::saturating_add)
     }
 
     pub fn judge(&self, limit: Option<u64>) -> Verdict {
@@ -73,7 +78,7 @@ impl Needs {
         }
         if most > limit {
             let text = format!(
-                "the memory limit is {}: a backlog takes {}, but with every bound reached at once it would be {} ({} calls in flight, as much waiting for a retry as queued); lower QUEUE_WORKERS_MAX, BATCH_MAX_BYTES or QUEUE_MAX_BYTES, or raise the limit",
+                "the memory limit is {}: a backlog takes {}, but with every bound reached at once it would be {} ({} calls in flight, as much waiting for a retry as queued, as much again fetched ahead); lower QUEUE_WORKERS_MAX, BATCH_MAX_BYTES or QUEUE_MAX_BYTES, or raise the limit",
                 mib(limit),
                 mib(least),
                 mib(most),
@@ -125,21 +130,25 @@ fn limit_of(root: &Path, line: &str) -> Option<u64> {
 mod tests {
     use super::*;
 
-    const NEEDS: Needs = Needs { prefetch: 8 * MIB, queue: 16 * MIB, batch: 3 * MIB, response: MIB, calls: 3 };
+    const NEEDS: Needs =
+        Needs { prefetch: 8 * MIB, ingress: 0, queue: 16 * MIB, batch: 3 * MIB, response: MIB, calls: 3 };
 
     #[test]
     fn what_cannot_work_is_refused_and_what_might_not_is_said() {
         assert_eq!(NEEDS.judge(None), Verdict::Fits);
         assert_eq!(NEEDS.judge(Some(128 * MIB)), Verdict::Fits);
         let Verdict::Tight(said) = NEEDS.judge(Some(64 * MIB)) else { panic!() };
-        assert!(said.contains("64.0 MiB") && said.contains("52.0 MiB") && said.contains("93.0 MiB"), "{said}");
+        assert!(said.contains("64.0 MiB") && said.contains("52.0 MiB") && said.contains("101.0 MiB"), "{said}");
+        let asked = Needs { ingress: 16 * MIB, ..NEEDS };
+        let Verdict::Tight(said) = asked.judge(Some(64 * MIB)) else { panic!() };
+        assert!(said.contains("52.0 MiB") && said.contains("117.0 MiB"), "{said}");
         let Verdict::TooSmall(said) = NEEDS.judge(Some(50 * MIB)) else { panic!() };
         assert!(said.contains("queue 16.0 MiB") && said.contains("QUEUE_MAX_BYTES"), "{said}");
     }
 
     #[test]
     fn absurd_bounds_do_not_overflow() {
-        let huge = Needs { prefetch: u64::MAX, queue: u64::MAX, batch: u64::MAX / 8, response: MIB, calls: u32::MAX };
+        let huge = Needs { prefetch: u64::MAX, queue: u64::MAX, batch: u64::MAX / 8, calls: u32::MAX, ..NEEDS };
         assert!(matches!(huge.judge(Some(MIB)), Verdict::TooSmall(_)));
     }
 

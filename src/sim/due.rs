@@ -69,6 +69,11 @@ pub enum Due {
         process: u32,
         partitions: Vec<PartitionId>,
     },
+    /// The leaders are asked where their logs begin.
+    ReadStarts {
+        process: u32,
+        partitions: Vec<PartitionId>,
+    },
     /// The moment before a batch is sent.
     Send {
         process: u32,

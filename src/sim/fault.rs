@@ -30,8 +30,12 @@ pub enum Kind {
         partition: PartitionId,
         pct: u32,
     },
-    /// A partition's log is read from its start again.
-    Rewind(PartitionId),
+    /// A partition's log is read again: this share of what was read, its start being none. (The client lost its place, or the
+    /// log was cut.)
+    Rewind {
+        partition: PartitionId,
+        pct: u32,
+    },
     /// The client forgets to fetch a partition until it is repaired.
     Stall(PartitionId),
     /// The leader of these partitions does not answer.

@@ -117,11 +117,13 @@ fn settings(rng: &mut Rng) -> EngineSettings {
         },
         dead_letter_max_pct: one_of(rng, &[0.0, 5.0, 50.0, 100.0]),
         span_max: max_poll_records * one_of(rng, &[4, 5, 6, 20]) + one_of(rng, &[0, 1, 10]),
+        commits_start: false,
         commit_metadata_bytes: TEXT_BYTES_MAX,
         commit_interval: (!rng.chance(30)).then_some(Duration::from_millis(one_of(rng, &[50, 1_000, 5_000]))),
         audit_every: None,
         revoke_drain: Duration::from_millis(one_of(rng, &[0, 100, 2_000, 10_000])),
         stall_after: Duration::from_millis(one_of(rng, &[2_000, 30_000])),
+        poll_gap_max: Duration::from_secs(30),
         head_of_line_after: Duration::from_secs(60),
         head_of_line_letters: false,
         requests: None,
@@ -287,7 +289,7 @@ fn kind(rng: &mut Rng, sort: u64, partitions: u32) -> Kind {
         5 => Kind::WallJump { ms: rng.range(0, 20_000) as i64 - 10_000 },
         6 => match rng.below(3) {
             0 => Kind::Retention { partition, pct: rng.range(1, 100) as u32 },
-            1 => Kind::Rewind(partition),
+            1 => Kind::Rewind { partition, pct: if rng.chance(500) { 0 } else { rng.range(1, 100) as u32 } },
             _ => Kind::Stall(partition),
         },
         7 => {

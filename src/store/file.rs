@@ -5,6 +5,7 @@ use std::{
     fs::{self, File},
     io::{self, Read, Write},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use serde_json::value::RawValue;
@@ -12,6 +13,10 @@ use serde_json::value::RawValue;
 use crate::control::learned::{Learned, Unfit, VERSION};
 
 const NAME: &str = "learned.json";
+/// Where it is written before it is moved, with something behind it that no other process has: their numbers alike, two
+/// sidecars in two containers may have been given one directory.
+const BESIDE: &str = ".learned.json.new-";
+const LEFT_BEHIND_AFTER: Duration = Duration::from_secs(600);
 /// Bytes of the file. Sixty-four routes with the longest topic names there are take a quarter of it.
 const BYTES_MAX: u64 = 128 << 10;
 
@@ -35,8 +40,8 @@ pub enum Refused {
     #[error("it is of version {0}, this build knows {VERSION}")]
     ForeignVersion(u64),
     /// It was learnt about another worker.
-    #[error("it is about the worker {0}")]
-    ForeignWorker(String),
+    #[error("it is about another worker")]
+    ForeignWorker,
 }
 
 impl Refused {
@@ -46,7 +51,7 @@ impl Refused {
             Self::Unreadable(_) => "unreadable",
             Self::Broken(_) => "broken",
             Self::ForeignVersion(_) => Unfit::ForeignVersion.code(),
-            Self::ForeignWorker(_) => "foreign_worker",
+            Self::ForeignWorker => "foreign_worker",
         }
     }
 }
@@ -81,6 +86,7 @@ impl Store {
     /// # Errors
     /// Why what is there is not used.
     pub fn load(&self) -> Result<Option<Learned>, Refused> {
+        self.sweep();
         let text = match read(&self.path()) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -95,7 +101,7 @@ impl Store {
             return Err(Refused::ForeignVersion(found.version));
         }
         if found.worker != self.worker {
-            return Err(Refused::ForeignWorker(found.worker));
+            return Err(Refused::ForeignWorker);
         }
         serde_json::from_str(found.learned.get()).map(Some).map_err(broken)
     }
@@ -115,14 +121,34 @@ impl Store {
         if text.len() as u64 > BYTES_MAX {
             return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("it would be {} bytes", text.len())));
         }
-        // Left behind by a process that died here, it is written over by the next.
-        let beside = self.dir.join(format!(".{NAME}.new"));
-        let mut file = File::create(&beside)?;
-        file.write_all(&text)?;
-        file.sync_all()?;
-        fs::rename(&beside, path)?;
+        let beside = self.dir.join(format!("{BESIDE}{:016x}", fastrand::u64(..)));
+        let moved = write_new(&beside, &text).and_then(|()| fs::rename(&beside, path));
+        if moved.is_err() {
+            // It may not even be there.
+            let _ = fs::remove_file(&beside);
+        }
+        moved?;
         File::open(&self.dir)?.sync_all()
     }
+
+    /// Takes away what processes left that died while they wrote. One that has just been touched may belong to another
+    /// sidecar that was given this directory too.
+    fn sweep(&self) {
+        let entries = fs::read_dir(&self.dir).into_iter().flatten().flatten();
+        for entry in entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(BESIDE)) {
+            let age = entry.metadata().and_then(|about| about.modified()).map(|at| at.elapsed().unwrap_or_default());
+            if age.is_ok_and(|age| age > LEFT_BEHIND_AFTER) {
+                // Whoever else sweeps here may have been quicker.
+                let _ = fs::remove_file(entry.path());
+            }
+        }
+    }
+}
+
+fn write_new(path: &Path, text: &[u8]) -> io::Result<()> {
+    let mut file = File::create_new(path)?;
+    file.write_all(text)?;
+    file.sync_all()
 }
 
 fn read(path: &Path) -> io::Result<Vec<u8>> {
@@ -200,7 +226,7 @@ mod tests {
         let newer = whole.replacen("\"version\":1", "\"version\":2", 1).replace("shape", "form");
         assert_eq!(refused(&store, newer), Refused::ForeignVersion(2));
         let other = "http://127.0.0.1:9001/infer";
-        assert_eq!(refused(&store, whole.replace(WORKER, other)), Refused::ForeignWorker(other.to_owned()));
+        assert_eq!(refused(&store, whole.replace(WORKER, other)), Refused::ForeignWorker);
         fs::remove_file(store.path()).unwrap();
         fs::create_dir(store.path()).unwrap();
         assert_eq!(store.load().unwrap_err().code(), "unreadable");
@@ -218,6 +244,31 @@ mod tests {
         drop(dir);
         let error = store.save(&learned()).unwrap_err().to_string();
         assert!(error.contains("learned.json: No such file"), "{error}");
+    }
+
+    #[test]
+    fn two_that_write_in_one_directory_leave_a_whole_file_of_one_of_them() {
+        let (dir, store) = store();
+        let write = |concurrency| {
+            for _ in 0..50 {
+                store.save(&Learned { concurrency, ..learned() }).unwrap();
+                assert!(store.load().unwrap().is_some_and(|learned| [1, 2].contains(&learned.concurrency)));
+            }
+        };
+        std::thread::scope(|scope| {
+            [1, 2].map(|concurrency| scope.spawn(move || write(concurrency))).map(|w| w.join().unwrap())
+        });
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_a_process_left_that_died_while_it_wrote_is_taken_away_and_what_is_being_written_is_not() {
+        let (dir, store) = store();
+        let (old, new) = (dir.path().join(format!("{BESIDE}1")), dir.path().join(format!("{BESIDE}2")));
+        File::create(&old).unwrap().set_modified(std::time::UNIX_EPOCH).unwrap();
+        File::create(&new).unwrap();
+        assert_eq!(store.load(), Ok(None));
+        assert_eq!((old.exists(), new.exists()), (false, true));
     }
 
     #[test]

@@ -74,12 +74,14 @@ table! {
     BatchFailed WARN "batch_failed" ["batch", "topic", "records", "answer", "status", "took_ms", "detail"]
         "A batch came back `failed`, `refused` or `too_large`: it is tried again or halved until the guilty record is alone.";
     RecordsRetried DEBUG "records_retried" ["records", "cause", "delay_ms"] "Records will be tried again.";
+    FreshHeld INFO "fresh_held" ["cause"]
+        "Fresh records wait: as many wait to be tried again as fit into the queue (`retries_full`), or one has its last try with nothing beside it (`last_try`).";
     DeadLettered INFO "dead_lettered" ["topic", "partition", "offset", "reason", "attempts", "status"]
         "The dead-letter topic has acknowledged a record.";
     DeadLetterFailed WARN "dead_letter_failed" ["topic", "partition", "offset", "error"]
         "It did not take one; the record is kept and sent again.";
-    DeadLettersHeld ERROR "dead_letters_held" ["records"]
-        "The dead-letter budget is used up or the topic does not answer: records are held, nothing is lost, not ready.";
+    DeadLettersHeld ERROR "dead_letters_held" ["records", "cause"]
+        "No dead letter may go: the `budget` is used up, the topic is `failing`, or has 128 `unanswered`. Records are held, nothing is lost, not ready.";
     RecordSkipped WARN "record_skipped" ["topic", "partition", "offset", "reason"]
         "A record was finished without the worker and without a dead letter, as the policy says.";
     RecordPassedOver DEBUG "record_passed_over" ["topic", "partition", "offset"]
@@ -104,6 +106,8 @@ table! {
         "Revoked partitions went back; the next owner delivers the `unfinished` again.";
     OffsetReset WARN "offset_reset" ["topic", "partition", "expected", "offset"]
         "A partition's offsets went back: a new epoch starts.";
+    RecordsGone ERROR "records_gone" ["topic", "partition", "from", "to"]
+        "Retention deleted what lay from `from` up to `to` before it was read: those records are lost. Reading goes on at `to`.";
     PartitionRepaired WARN "partition_repaired" ["topic", "partition", "again"]
         "A partition stood still for no reason and was resumed at its position; `again` counts the repairs in a row.";
     CommittedDiffers ERROR "committed_differs" ["topic", "partition", "known", "found"]
@@ -124,6 +128,8 @@ table! {
         "It is not: `stale`, `foreign_worker`, `foreign_version`, `broken`, `unreadable`, `from_the_future`, `nonsense`, or `off`.";
     StateNotKept WARN "state_not_kept" ["detail"]
         "What was learnt could not be written to `STATE_DIR`; it is tried again.";
+    LogLinesDropped WARN "log_lines_dropped" ["dropped"]
+        "So many lines are missing here: standard error was not read and the room for lines was used up, or it could not be written to.";
     EventsSuppressed INFO "events_suppressed" ["of"]
         "A second ended with events of the kind `of` left out and none after them to say so.";
 }

@@ -26,6 +26,7 @@ pub struct Standing<'a> {
     pub ready: bool,
     pub engine: EngineView<'a>,
     pub poll_age: Option<Duration>,
+    pub log_lines_dropped: u64,
 }
 
 /// The engine as a scrape found it.
@@ -64,6 +65,7 @@ pub fn write(out: &mut String, standing: &Standing<'_>) {
     page.single(&n::READY_STATE, f64::from(u8::from(standing.ready)));
     page.states(&n::ENGINE_STATE, standing.engine.name());
     page.maybe(&n::POLL_AGE, standing.poll_age.map(|age| age.as_secs_f64()));
+    page.single(&n::LOG_LINES_DROPPED, standing.log_lines_dropped as f64);
     page.head(&n::PROCESS_INFO);
     page.sample(&n::PROCESS_INFO, &[standing.version], 1.0);
 }
@@ -147,10 +149,8 @@ fn write_control(page: &mut Page<'_>, s: &Snapshot) {
 }
 
 fn write_partitions(page: &mut Page<'_>, s: &Snapshot) {
-    const REASONS: [PauseReason; 4] =
-        [PauseReason::QueueFull, PauseReason::Span, PauseReason::Order, PauseReason::Stopped];
     page.head(&n::PAUSED);
-    for reason in REASONS {
+    for reason in PauseReason::ALL {
         let paused = s.partitions.iter().filter(|p| p.paused.contains(&reason)).count();
         page.sample(&n::PAUSED, &[reason.name()], paused as f64);
     }

@@ -5,6 +5,7 @@
 
 pub mod events;
 pub mod exposition;
+pub mod happened;
 mod instruments;
 pub mod last_errors;
 pub mod limiter;
@@ -15,6 +16,7 @@ pub mod observer;
 mod partition_names;
 pub mod recorder;
 pub mod reference;
+mod repeats;
 pub mod settings;
 
 use std::sync::Arc;
@@ -24,6 +26,7 @@ pub use observer::Telemetry;
 use self::{
     events::EventName,
     exposition::Standing,
+    happened::{Happened, Happening},
     instruments::Instruments,
     last_errors::{LastError, LastErrors},
     limiter::Limiter,
@@ -37,6 +40,7 @@ pub struct Readout {
     recorder: Recorder,
     limiter: Arc<Limiter>,
     errors: LastErrors,
+    happened: Happened,
 }
 
 /// The two ends of one telemetry: the observer for the driver, and what the admin thread shows.
@@ -44,10 +48,11 @@ pub struct Readout {
 /// # Errors
 /// When the table of metrics is no good; a test of that table keeps it from happening.
 pub fn start(queue_records_max: Option<u32>) -> Result<(Telemetry, Readout), metrics_exporter_prometheus::BuildError> {
-    let readout = Readout { recorder: Recorder::new()?, limiter: Arc::default(), errors: LastErrors::default() };
+    let (limiter, errors, happened) = (Arc::default(), LastErrors::default(), Happened::default());
+    let readout = Readout { recorder: Recorder::new()?, limiter, errors, happened };
+    let (limiter, errors, happened) = (Arc::clone(&readout.limiter), readout.errors.clone(), readout.happened.clone());
     let instruments = Instruments::new(&readout.recorder);
-    let telemetry =
-        Telemetry::new(instruments, Arc::clone(&readout.limiter), readout.errors.clone(), queue_records_max);
+    let telemetry = Telemetry::new(instruments, limiter, errors, happened, queue_records_max);
     Ok((telemetry, readout))
 }
 
@@ -62,6 +67,10 @@ impl Readout {
     /// The counters and histograms alone, in the same form.
     pub fn counters(&self) -> String {
         self.recorder.render()
+    }
+
+    pub fn happened(&self) -> Vec<Happening> {
+        self.happened.list()
     }
 
     pub fn last_errors(&self) -> Vec<LastError> {

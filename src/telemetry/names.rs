@@ -19,12 +19,27 @@ const fn any(name: &'static str) -> Label {
 }
 
 const GATE_STAGE: Label = one_of("stage", &["soft", "hard"]);
-const PAUSE_REASON: Label = one_of("reason", &["queue_full", "span", "order", "stopped"]);
+const PAUSE_REASON: Label = one_of("reason", &["queue_full", "span", "uncommitted", "order", "stopped"]);
 const EXPIRY_STAGE: Label = one_of("stage", &["intake", "queue", "batch", "send", "retry"]);
+const STOP_REASON: Label = one_of(
+    "reason",
+    &[
+        "out_of_attempts",
+        "refused",
+        "dropped",
+        "too_large",
+        "undecodable",
+        "tombstone",
+        "head_of_line",
+        "log_truncated",
+    ],
+);
 const POISON_REASON: Label = one_of(
     "reason",
     &["out_of_attempts", "refused", "dropped", "too_large", "undecodable", "tombstone", "head_of_line"],
 );
+const FRESH_HOLD: Label = one_of("cause", &["retries_full", "last_try"]);
+const LETTER_HOLD: Label = one_of("cause", &["budget", "failing", "unanswered"]);
 const SKIP_REASON: Label = one_of(
     "reason",
     &["out_of_attempts", "refused", "dropped", "too_large", "undecodable", "tombstone", "hopeless", "completed_before"],
@@ -39,7 +54,7 @@ const ANSWER: Label =
     one_of("answer", &["done", "each", "busy", "away", "failed", "refused", "too_large", "misconfigured"]);
 const REQUEST_OUTCOME: Label =
     one_of("outcome", &["done", "rejected", "failed", "expired", "unavailable", "full", "draining", "gone"]);
-const INVARIANT: Label = one_of("invariant", &["I1", "I2", "I3", "I4", "I5", "I6", "I7", "I9"]);
+const INVARIANT: Label = one_of("invariant", &["I1", "I2", "I3", "I4", "I5", "I6", "I7", "I8", "I9", "I10"]);
 const KNOB: Label = one_of(
     "knob",
     &["concurrency", "batch_size", "linger_ms", "pause_threshold_pct", "resume_threshold_pct", "pause_hard_after_ms"],
@@ -171,6 +186,8 @@ table! {
         "Records finished because their deadline had passed, by where that was found.";
     RETRIED: Counter, Records, Facts, "sluicegate_retried_records_total", [RETRY_CAUSE],
         "Records set aside to be tried again, once for each time; unavailable and not_sent charge nobody.";
+    FRESH_HOLDS: Counter, Events, Facts, "sluicegate_fresh_holds_total", [FRESH_HOLD],
+        "Times fresh records began to wait for those that are tried again: as many wait for that as fit into the queue, or one has its last try with nothing beside it.";
     RETRY_RECORDS: Gauge, Records, Snapshot, "sluicegate_retry_waiting_records", [],
         "Records waiting to be tried again.";
     RETRY_BYTES: Gauge, Bytes, Snapshot, "sluicegate_retry_waiting_bytes", [], "Bytes waiting to be tried again.";
@@ -180,6 +197,8 @@ table! {
         "Records the dead-letter topic has acknowledged.";
     DEAD_LETTER_FAILURES: Counter, Events, Facts, "sluicegate_dead_letter_failures_total", [],
         "Produces to the dead-letter topic that failed; they are tried again.";
+    DEAD_LETTER_HOLDS: Counter, Events, Facts, "sluicegate_dead_letter_holds_total", [LETTER_HOLD],
+        "Times dead letters began to be held: the budget is used up, the topic did not take one, or it has 128 without an answer.";
     DEAD_LETTER_HELD: Gauge, Records, Snapshot, "sluicegate_dead_letter_held_records", [],
         "Records waiting for the dead-letter budget or for the topic to answer.";
     DEAD_LETTER_IN_FLIGHT: Gauge, Records, Snapshot, "sluicegate_dead_letter_in_flight_records", [],
@@ -190,8 +209,8 @@ table! {
         "Records finished without the worker and without a dead letter, as the policy says; hopeless = given up before its deadline (TTL_MODE=predictive), completed_before = finished by an earlier assignment.";
     ABANDONED: Counter, Records, Facts, "sluicegate_abandoned_records_total", [ABANDON_CAUSE],
         "Records let go without a disposition; whoever owns the partition next gets them.";
-    PARTITION_STOPS: Counter, Events, Facts, "sluicegate_partition_stops_total", [POISON_REASON],
-        "Times a record that cannot be delivered stopped its partition (POISON_POLICY=stop).";
+    PARTITION_STOPS: Counter, Events, Facts, "sluicegate_partition_stops_total", [STOP_REASON],
+        "Times a record that cannot be delivered stopped its partition (POISON_POLICY=stop), or a log that was cut did (log_truncated).";
     STALE_ANSWERS: Counter, Events, Facts, "sluicegate_stale_answers_total", [STALE],
         "Things of an assignment epoch that is over, ignored when they arrived.";
 
@@ -215,6 +234,8 @@ table! {
         "Times a record was found to hold its partition's frontier with nearly everything behind it done.";
     OFFSET_RESETS: Counter, Events, Facts, "sluicegate_offset_resets_total", [],
         "Times a partition's offsets went back; each starts a new epoch.";
+    GONE: Counter, Records, Facts, "sluicegate_gone_records_total", [],
+        "Records that retention deleted before they were read: lost. At most so many, as markers and gaps among them count. Should stay 0.";
 
     // The group.
     ASSIGNED: Gauge, Partitions, Snapshot, "sluicegate_assigned_partitions", [],
@@ -255,5 +276,7 @@ table! {
         "Time since the poll thread last polled; absent before it starts.";
     LOG_SUPPRESSED: Counter, Events, Facts, "sluicegate_log_suppressed_total", [any("event")],
         "Log events left out by the limit of 100 a second of each.";
+    LOG_LINES_DROPPED: Counter, Events, Process, "sluicegate_log_lines_dropped_total", [],
+        "Log lines that nobody took: standard error was not read and the room for lines (1 MiB) was used up, or it could not be written to.";
     PROCESS_INFO: Gauge, Info, Process, "sluicegate_process_info", [any("version")], "Always 1.";
 }

@@ -159,7 +159,7 @@ mod tests {
         let recorder = Recorder::new().unwrap();
         let _family: Family<Counter> = Family::new(&recorder, &names::PAUSES);
         let text = recorder.render();
-        assert_eq!(text.matches("sluicegate_pauses_total{").count(), 8, "{text}");
+        assert_eq!(text.matches("sluicegate_pauses_total{").count(), 10, "{text}");
         assert!(text.contains("sluicegate_pauses_total{stage=\"soft\",reason=\"queue_full\"} 0\n"), "{text}");
     }
 

@@ -22,8 +22,9 @@ pub struct WorkerSettings {
     pub inference_timeout: Duration,
 }
 
-/// Where to POST: `http://host:port/path` or `unix:/path.sock:/http/path`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Where to POST: `http://host:port/path` or `unix:/path.sock:/http/path`. The query, where keys like to hide, is part of
+/// the path and is not shown; credentials before the host are refused where it is read.
+#[derive(Clone, PartialEq, Eq)]
 pub enum Target {
     Tcp { host: String, port: u16, path: String },
     Unix { socket: PathBuf, path: String },
@@ -47,17 +48,54 @@ impl Target {
             Self::Tcp { path, .. } | Self::Unix { path, .. } => path,
         }
     }
+
+    /// What tells it from another one in a file that others may read. Of the query that is sixteen bits of a hash (FNV-1a,
+    /// the same in every build): enough to notice another one, too few to find it out.
+    pub fn identity(&self) -> String {
+        let Some((_, query)) = self.path().split_once('?') else { return self.to_string() };
+        let hash = query
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
+        format!("{self}#{:04x}", (hash ^ (hash >> 32)) as u16)
+    }
 }
 
-/// As it is written in `WORKER_URL`.
+/// As it is written in `WORKER_URL`, with `***` for the query.
 impl std::fmt::Display for Target {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Tcp { host, port, path } if host.contains(':') && !host.starts_with('[') => {
-                write!(f, "http://[{host}]:{port}{path}")
+            Self::Tcp { host, port, .. } if host.contains(':') && !host.starts_with('[') => {
+                write!(f, "http://[{host}]:{port}")?;
             }
-            Self::Tcp { host, port, path } => write!(f, "http://{host}:{port}{path}"),
-            Self::Unix { socket, path } => write!(f, "unix:{}:{path}", socket.display()),
+            Self::Tcp { host, port, .. } => write!(f, "http://{host}:{port}")?,
+            Self::Unix { socket, .. } => write!(f, "unix:{}:", socket.display())?,
         }
+        match self.path().split_once('?') {
+            Some((path, _)) => write!(f, "{path}?***"),
+            None => f.write_str(self.path()),
+        }
+    }
+}
+
+impl std::fmt::Debug for Target {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_is_not_shown_and_still_tells_one_target_from_another() {
+        let tcp = |path: &str| Target::Tcp { host: "::1".into(), port: 80, path: path.into() };
+        let unix = Target::Unix { socket: "/run/w.sock".into(), path: "/p?key=secret".into() };
+        assert_eq!(tcp("/p?key=secret").to_string(), "http://[::1]:80/p?***");
+        assert_eq!(format!("{unix} {unix:?}"), "unix:/run/w.sock:/p?*** unix:/run/w.sock:/p?***");
+        assert_eq!(tcp("/p").identity(), "http://[::1]:80/p");
+        // Written down: files of an earlier build have it.
+        assert_eq!(tcp("/p?key=secret").identity(), "http://[::1]:80/p?***#61dc");
+        assert_ne!(tcp("/p?key=secret").identity(), tcp("/p?key=secreu").identity());
     }
 }

@@ -5,12 +5,14 @@
 
 use std::{
     io::{self, IoSlice},
+    path::Path,
     pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
     task::{Context, Poll},
+    time::Duration,
 };
 
 use tokio::{
@@ -19,6 +21,9 @@ use tokio::{
 };
 
 use super::settings::Target;
+
+/// How soon a unix socket whose queue of connections is full is tried again.
+const QUEUE_FULL_PAUSE: Duration = Duration::from_millis(3);
 
 /// Bytes over one connection so far. Shared with whoever holds the other end of the connection's state; the counts
 /// order nothing else, hence relaxed.
@@ -63,7 +68,7 @@ impl Stream {
                 stream.set_nodelay(true)?;
                 Socket::Tcp(stream)
             }
-            Target::Unix { socket, .. } => Socket::Unix(UnixStream::connect(socket).await?),
+            Target::Unix { socket, .. } => Socket::Unix(connect_unix(socket).await?),
         };
         Ok(Self { socket, traffic: Arc::default() })
     }
@@ -75,6 +80,17 @@ impl Stream {
     fn wrote(&self, result: &Poll<io::Result<usize>>) {
         if let Poll::Ready(Ok(bytes)) = result {
             self.traffic.written.fetch_add(*bytes as u64, Relaxed);
+        }
+    }
+}
+
+/// Where the worker has not yet accepted as many connections as its queue holds, the kernel lets TCP wait and refuses a
+/// unix socket at once. Here both wait, for as long as the caller gives it.
+async fn connect_unix(socket: &Path) -> io::Result<UnixStream> {
+    loop {
+        match UnixStream::connect(socket).await {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => tokio::time::sleep(QUEUE_FULL_PAUSE).await,
+            other => return other,
         }
     }
 }

@@ -9,8 +9,11 @@ mod cluster;
 mod handed_over;
 mod head_of_line;
 mod killed;
+mod latest;
 mod letters;
+mod limits;
 mod members;
+mod mixed;
 mod network_to_broker;
 mod network_to_worker;
 #[cfg(feature = "planted")]

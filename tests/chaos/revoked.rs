@@ -3,10 +3,10 @@
 use std::{
     collections::BTreeSet,
     sync::{
-        Arc, Mutex,
+        Mutex,
         atomic::{AtomicU64, Ordering::SeqCst},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
     load::Load,
     sidecar::{Sidecar, eventually},
     stage::Stage,
-    worker::{Behaviour, Entry, Reply},
+    worker::{Behaviour, Entry, Gate, Reply},
 };
 
 const WITHIN: Duration = Duration::from_secs(30);
@@ -37,85 +37,87 @@ fn answers_that_come_after_the_partition_was_given_back_commit_nothing() {
     late_answers(&[]);
 }
 
-/// How the worker answers while partitions go to a guest and come back.
-enum Phase {
-    Quick,
-    /// Every call is answered at this moment, and every other one fails.
-    Late(Instant),
-    /// No call is answered before that moment has passed. Of those that come after it the first of each partition is
-    /// quick: the frontier moves, and what lies behind it is unfinished.
-    After(Instant, BTreeSet<i32>),
+/// What calls are held at while partitions go to a guest and come back.
+#[derive(Clone, Default)]
+struct Gates {
+    /// The first calls of all records but the first two of each partition: these are answered late.
+    late: Gate,
+    /// The first record of each partition, when it comes again: the frontier moves.
+    again: Gate,
+    /// Everything else: the second record of each partition is unfinished until the end.
+    end: Gate,
 }
 
-impl Phase {
-    fn delay(&mut self, entries: &[Entry]) -> Duration {
-        let until = |then: &Instant| then.saturating_duration_since(Instant::now());
-        match self {
-            Self::Quick => Duration::from_millis(20),
-            Self::Late(then) => until(then),
-            Self::After(then, seen) => {
-                let early = until(then);
-                let mut new = || entries.iter().any(|entry| seen.insert(entry.partition));
-                let takes = if early.is_zero() && new() { 100 } else { 2_000 };
-                early + Duration::from_millis(takes)
-            }
-        }
+impl Gates {
+    /// `first` is where each partition goes on.
+    fn holding(&self, first: Vec<i64>) -> Behaviour {
+        let (gates, seen) = (self.clone(), Mutex::new(BTreeSet::new()));
+        Behaviour::replying(move |entries: &[Entry]| {
+            let [Entry { partition, offset, .. }] = *entries else { panic!("a batch of one, not {entries:?}") };
+            let is_new = seen.lock().unwrap().insert((partition, offset));
+            Reply::DoneAt(match (is_new, offset - first[partition as usize]) {
+                (true, 2..) => gates.late.clone(),
+                (false, 0) => gates.again.clone(),
+                _ => gates.end.clone(),
+            })
+        })
     }
 }
 
+/// Records of each partition that are in flight when it goes.
+const HELD: u64 = 6;
+
 /// Nothing in flight is waited for when a partition is revoked. The answers come when the partition has been somebody
-/// else's and is here again, and a failure lies before each success.
+/// else's and is here again, where an earlier record is unfinished when the next commit is due.
 pub fn late_answers(planted: &[(&str, &str)]) {
-    let (phase, calls) = (Arc::new(Mutex::new(Phase::Quick)), AtomicU64::new(0));
-    let its = Arc::clone(&phase);
-    let delay_of = move |entries: &[Entry]| its.lock().unwrap().delay(entries);
-    let its = Arc::clone(&phase);
-    let reply = move |_: &[Entry]| {
-        let odd = calls.fetch_add(1, SeqCst) % 2 == 0;
-        if odd && matches!(*its.lock().unwrap(), Phase::Late(_)) { Reply::Status(500) } else { Reply::Done }
-    };
-    let mut stage = Stage::new("late-answers", 4, Behaviour { delay_of: Box::new(delay_of), reply: Box::new(reply) });
+    let mut stage = Stage::new("late-answers", 4, Behaviour::instant());
     let flags = [
         ("REVOKE_DRAIN_TIMEOUT", "0ms"),
-        ("QUEUE_WORKERS", "32"),
-        ("BATCH_SIZE", "8"),
+        ("QUEUE_WORKERS", "64"),
+        ("BATCH_SIZE", "1"),
         ("COMMIT_INTERVAL_MS", "50"),
-        ("RETRY_MAX_ATTEMPTS", "1000"),
+        ("INFERENCE_TIMEOUT", "2m"),
+        ("SHUTDOWN_TIMEOUT", "2m"),
     ];
     let flags = [&flags[..], planted].concat();
     let hurried = [&flags[..], &[("INFERENCE_TIMEOUT", "1s"), ("SHUTDOWN_TIMEOUT", "1s")]].concat();
     let first = stage.sidecar("first", &flags);
-    // Few enough that all of them are in flight: those of each partition are answered late.
-    let load = Load::start(&stage, 0, 200);
+    let mut records = 400;
+    stage.fill(records);
     stage.watch_commits();
-    stage.await_delivered(1_000, WITHIN);
+    stage.await_no_lag(WITHIN);
+    let ignored = || first.metric(r#"sluicegate_stale_answers_total{what="answer"}"#).unwrap_or(0.0) as u64;
     for _ in 0..2 {
-        let then = Instant::now() + Duration::from_secs(8);
-        *phase.lock().unwrap() = Phase::Late(then);
-        eventually("every record is in flight", WITHIN, || (stage.worker.books().in_flight >= 20).then_some(()));
-        let before = stage.committed();
-        let guest = stage.sidecar("guest", &hurried);
-        eventually("the guest has its share", WITHIN, || {
-            (guest.partitions() > 0 && first.partitions() < 4).then_some(())
+        let (before, gates, were_ignored) = (stage.committed(), Gates::default(), ignored());
+        stage.worker.behave(gates.holding(before.clone()));
+        stage.fill_from(records, 4 * HELD);
+        records += 4 * HELD;
+        eventually("every record is in flight", WITHIN, || {
+            (stage.worker.books().in_flight as u64 == 4 * HELD).then_some(())
         });
-        *phase.lock().unwrap() = Phase::After(then, BTreeSet::new());
-        // It may go without having committed: its calls take longer than it has.
+        let guest = stage.sidecar("guest", &hurried);
+        let moved = eventually("the guest has its share", WITHIN, || {
+            Some(guest.partition_numbers()).filter(|numbers| !numbers.is_empty() && first.partitions() < 4)
+        });
+        // It may go without having committed: its calls are not answered.
         guest.stop();
         eventually("everything is back", WITHIN, || (first.partitions() == 4).then_some(()));
-        // Slow until each partition has moved on: what is wrongly passed over stays unfinished long enough to be seen.
-        eventually("every partition moves on", 2 * WITHIN, || {
-            stage.committed().iter().zip(&before).all(|(now, before)| now > before).then_some(())
+        gates.late.open();
+        let late = moved.len() as u64 * (HELD - 2);
+        eventually("the late answers are there", WITHIN, || (ignored() - were_ignored >= late).then_some(()));
+        gates.again.open();
+        eventually("what was away moves on", WITHIN, || {
+            let now = stage.look();
+            moved.iter().all(|number| now[*number] > before[*number]).then_some(())
         });
+        gates.end.open();
+        stage.await_no_lag(WITHIN);
     }
-    *phase.lock().unwrap() = Phase::Quick;
-    let records = load.stop();
-    stage.await_no_lag(WITHIN);
-    let stale = first.metric(r#"sluicegate_stale_answers_total{what="answer"}"#).unwrap_or(0.0);
-    // What was in flight at a revoke, and what was done behind it, comes again.
+    // What was in flight at a revoke comes again.
     let verdict = stage.verdict(Repeats::AtMost(u64::MAX));
     verdict.holds();
     assert_eq!((verdict.produced, verdict.done), (records, records));
-    println!("late answers: 0 of {records} missing, {} duplicates, {stale} answers ignored", verdict.repeats);
+    println!("late answers: 0 of {records} missing, {} duplicates, {} answers ignored", verdict.repeats, ignored());
     assert!(first.stop().0.success());
 }
 

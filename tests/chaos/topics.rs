@@ -114,23 +114,52 @@ fn retention_that_passes_the_frontier_costs_what_it_deleted_and_nothing_else() {
     sidecar.kill();
     stage.killed();
     let gone = 10_000;
-    administer(&stage, async |admin, options| {
-        let mut list = TopicPartitionList::new();
-        list.add_partition_offset(&stage.topic, 0, Offset::Offset(gone)).unwrap();
-        admin.delete_records(&list, options).await.unwrap()
-    });
+    delete_records(&stage, gone);
     assert_eq!(watermarks(&stage.brokers, &stage.topic, 0).0, gone);
     stage.history.add(Happening::Removed { partition: 0, before: gone });
     stage.worker.behave(Behaviour::instant());
+    let committed = stage.committed()[0];
     let sidecar = stage.sidecar("after", &flags);
     stage.await_no_lag(WITHIN);
     let verdict = stage.verdict(Repeats::Uncommitted);
     verdict.holds();
+    let told = eventually("what is gone is told", WITHIN, || sidecar.metric(GONE).filter(|gone| *gone > 0.0));
+    assert_eq!(told, (gone - committed) as f64, "from the committed offset on");
     println!(
-        "retention passes the frontier: {} of 20000 delivered, none of what was still there missing",
+        "retention passes the frontier: {} of 20000 delivered, {told} told as gone, none of the others missing",
         verdict.done
     );
     assert!(sidecar.stop().0.success());
+}
+
+const GONE: &str = "sluicegate_gone_records_total";
+
+#[test]
+fn retention_that_overtakes_a_slow_reader_is_told_as_it_happens() {
+    let mut stage = Stage::new("overtaken", 1, Behaviour::after(Duration::from_millis(50)));
+    stage.fill(20_000);
+    let flags = [("PREFETCH_MAX_BYTES", "64KiB"), ("QUEUE_MAXSIZE", "64"), ("QUEUE_WORKERS", "1"), ("BATCH_SIZE", "8")];
+    let sidecar = stage.sidecar("only", &flags);
+    stage.await_delivered(100, WITHIN);
+    let before = 15_000;
+    delete_records(&stage, before);
+    stage.history.add(Happening::Removed { partition: 0, before });
+    stage.worker.behave(Behaviour::instant());
+    stage.await_no_lag(WITHIN);
+    let verdict = stage.verdict(Repeats::AtMost(0));
+    verdict.holds();
+    let told = eventually("what is gone is told", WITHIN, || sidecar.metric(GONE).filter(|gone| *gone > 0.0));
+    assert_eq!(verdict.done + told as u64, 20_000, "delivered or told");
+    println!("retention overtakes a reader: {} delivered, {told} told as gone", verdict.done);
+    assert!(sidecar.stop().0.success());
+}
+
+fn delete_records(stage: &Stage, before: i64) {
+    administer(stage, async |admin, options| {
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(&stage.topic, 0, Offset::Offset(before)).unwrap();
+        admin.delete_records(&list, options).await.unwrap()
+    });
 }
 
 #[test]

@@ -126,6 +126,10 @@ pub struct Curve {
     pub slow: Option<(Duration, Duration, u32)>,
     /// One call of so many is never answered.
     pub hangs: Option<usize>,
+    /// One call of so many has an alpha so many times as long.
+    pub heavy: Option<(usize, u32)>,
+    /// From and to when nothing is worked on: what is inside waits.
+    pub pause: Option<(Duration, Duration)>,
     start: Instant,
     clock: Clock,
     places: Arc<Semaphore>,
@@ -135,7 +139,7 @@ pub struct Curve {
 
 impl Worker for Curve {
     fn call(&self, batch: Batch) -> impl Future<Output = Settled> + Send + 'static {
-        let Self { alpha, beta, slow, hangs, start, clock, places, seen } = self.clone();
+        let Self { alpha, beta, slow, hangs, heavy, pause, start, clock, places, seen } = self.clone();
         async move {
             let since = Instant::now();
             let calls = {
@@ -151,7 +155,11 @@ impl Worker for Curve {
             }
             let _place = places.acquire_owned().await.unwrap();
             let times = slow.filter(|(from, to, _)| (*from..*to).contains(&start.elapsed())).map_or(1, |(_, _, n)| n);
-            sleep(alpha * times + beta * batch.records.len() as u32).await;
+            let more = heavy.filter(|(every, _)| calls.is_multiple_of(*every)).map_or(1, |(_, n)| n);
+            sleep(alpha * times * more + beta * batch.records.len() as u32).await;
+            if let Some((_, to)) = pause.filter(|(from, to)| (*from..*to).contains(&start.elapsed())) {
+                sleep_until(start + to).await;
+            }
             let (answer, took) = (Answer::Done, since.elapsed());
             let (told, said) = (Told::default(), Vec::new());
             Settled { batch, answer, took, status: Some(200), detail: None, told, said }
@@ -214,12 +222,6 @@ pub struct Rig {
 }
 
 impl Rig {
-    /// Before one that is ten times as slow in the middle third.
-    pub fn stepping(settings: EngineSettings, feed: Feed, seconds: u32, alpha: Duration, beta: Duration) -> Self {
-        let third = Duration::from_secs(1) * seconds / 3;
-        Self::made(settings, feed, (alpha, beta), 2, |curve| curve.slow = Some((third, 2 * third, 10)))
-    }
-
     /// Before a worker that takes 20 ms and one for each record, two at a time.
     pub fn new(settings: EngineSettings, feed: Feed) -> Self {
         Self::before(settings, feed, Duration::from_millis(20), Duration::from_millis(1), 2)
@@ -235,7 +237,7 @@ impl Rig {
         Self::made(settings, feed, times, 8, |curve| curve.hangs = Some(every))
     }
 
-    fn made(
+    pub fn made(
         settings: EngineSettings,
         feed: Feed,
         (alpha, beta): (Duration, Duration),
@@ -249,7 +251,8 @@ impl Rig {
         let source =
             Endless { feed, clock, start, next: 0, credit: 0, is_paused: false, events: VecDeque::from([assigned]) };
         let (places, seen) = (Arc::new(Semaphore::new(at_once)), Arc::default());
-        let mut worker = Curve { alpha, beta, slow: None, hangs: None, start, clock, places, seen };
+        let mut worker =
+            Curve { alpha, beta, slow: None, hangs: None, heavy: None, pause: None, start, clock, places, seen };
         change(&mut worker);
         let notebook = Notebook::default();
         let driver = Driver::new(settings, clock, source, worker.clone(), NoLetters, notebook.clone(), receiver);

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use sluicegate::{
     engine::event::Command,
     runtime::{Source as _, SourceNote},
@@ -113,4 +114,31 @@ async fn a_partition_that_went_paused_comes_back_flowing_and_one_that_stayed_sta
     assert!(first.records.iter().all(|r| r.partition == back), "the other is still paused");
     first.source.perform(Command::Resume(vec![stayed]));
     first.until("both flow", |m| m.records.len() == 2).await;
+}
+
+/// What happens to a client that asks past a log's end between a rebalance and its seek: it begins where
+/// `auto.offset.reset` says, which is before what was read, or behind what was not.
+#[tokio::test]
+async fn a_client_that_is_told_that_its_place_does_not_exist_is_put_back_there_whatever_the_reset() {
+    for reset in ["earliest", "latest"] {
+        let (mock, writer, mut settings) = start(2);
+        settings.offset_reset = reset.to_owned();
+        let mut member = Member::join(&settings);
+        member.until("both ends", |m| m.ends.len() == 2).await;
+        writer.fill(2, 0, 20, 10);
+        member.until("both ends again", |m| m.ends.values().all(|end| *end == 10)).await;
+        let ids = member.ids();
+        for round in 0..3 {
+            member.source.perform(Command::Pause(ids.clone()));
+            member.commit_and_wait().await;
+            writer.fill(2, 20 + round * 2, 2, 10);
+            // Nothing is fetched now, so it is the first answer after the resume.
+            let unknown = RDKafkaRespErr::RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE;
+            mock.cluster().request_errors(RDKafkaApiKey::Fetch, &[unknown]);
+            member.source.perform(Command::Resume(ids.clone()));
+            member.until("one more each", |m| m.records.len() as u64 == 22 + round * 2).await;
+            member.until("both ends again", |m| m.ends.values().all(|end| *end as u64 == 11 + round)).await;
+        }
+        assert_eq!(member.numbers(), (0..26).collect::<Vec<_>>(), "{reset}");
+    }
 }

@@ -1,6 +1,7 @@
 //! Partitions coming and going, under each protocol.
 
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
+use sluicegate::kafka::settings::{GroupProtocol, KafkaSettings};
 
 use crate::{
     TOPIC,
@@ -80,7 +81,7 @@ async fn a_revoke_that_turns_into_a_loss_is_told_as_one() {
 #[tokio::test]
 async fn the_newer_group_protocol_works_too() {
     let (_mock, writer, settings) = start(4);
-    let settings = with(settings, "group.protocol", "consumer");
+    let settings = KafkaSettings { group_protocol: GroupProtocol::Consumer, ..settings };
     writer.fill(4, 0, 400, 10);
     let mut first = Member::join(&settings);
     first.until("all", |m| m.records.len() == 400 && m.ends.len() == 4).await;

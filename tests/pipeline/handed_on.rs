@@ -82,7 +82,7 @@ fn under_the_newer_group_protocol_too() {
         ("RETRY_MAX_ATTEMPTS", "1000"),
         ("RETRY_BACKOFF_MIN", "1s"),
         ("COMMIT_INTERVAL_MS", "200"),
-        ("KAFKA_CFG_GROUP_PROTOCOL", "consumer"),
+        ("KAFKA_GROUP_PROTOCOL", "consumer"),
     ];
     let sidecar = stage.sidecar_as_it_is("first", &flags);
     stage.await_delivered(RECORDS as usize - 2, Duration::from_secs(60));

@@ -16,6 +16,7 @@ mod starting;
 mod stopped;
 mod switched_off;
 mod topics;
+mod unread;
 mod values;
 
 #[path = "../support/kafka/mod.rs"]

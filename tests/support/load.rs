@@ -69,7 +69,7 @@ struct Pace {
 
 fn write(shared: &Shared, writer: &Writer, worker: &LedgerWorker, partitions: i32, first: u64, pace: &Pace) {
     let before = worker.books().distinct() as u64;
-    let (start, chunk) = (Instant::now(), (pace.ahead / 10).max(1));
+    let (start, chunk) = (Instant::now(), (pace.ahead / 10).min(pace.per_s / 200).max(1));
     while !shared.stop.load(SeqCst) {
         let written = shared.written.load(SeqCst);
         let done = worker.books().distinct() as u64 - before;

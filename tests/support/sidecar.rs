@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "each test binary uses its part")]
 
 use std::{
-    io::{Read, Write},
+    io::{PipeReader, Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
     path::PathBuf,
     process::{Child, Command, ExitStatus, Stdio},
@@ -22,13 +22,35 @@ pub struct Sidecar {
 impl Sidecar {
     /// Starts `sluicegate run` with these flags and nothing else of the environment but PATH.
     pub fn start(name: &str, flags: &[(&str, &str)]) -> Self {
-        let admin = free_addr();
-        let dir = std::env::temp_dir().join(format!("sluicegate-test-{}", std::process::id()));
-        std::fs::create_dir_all(&dir).unwrap();
-        let log = dir.join(format!("{name}.log"));
+        Self::start_by(&[], name, flags)
+    }
+
+    /// The same, by a command that prepares a place for it and then becomes it: its arguments go on with the binary's.
+    pub fn start_by(command: &[&str], name: &str, flags: &[(&str, &str)]) -> Self {
+        let log = log_file(name);
         let out = std::fs::OpenOptions::new().create(true).append(true).open(&log).unwrap();
-        let child = Command::new(env!("CARGO_BIN_EXE_sluicegate"))
-            .arg("run")
+        Self::spawn(command, log, flags, out.try_clone().unwrap(), out)
+    }
+
+    /// With all of its output in one pipe, which is read by whoever gets the other end, or by nobody.
+    pub fn start_piped(name: &str, flags: &[(&str, &str)]) -> (Self, PipeReader) {
+        let (reader, writer) = std::io::pipe().unwrap();
+        (Self::spawn(&[], log_file(name), flags, writer.try_clone().unwrap(), writer), reader)
+    }
+
+    fn spawn(
+        command: &[&str],
+        log: PathBuf,
+        flags: &[(&str, &str)],
+        out: impl Into<Stdio>,
+        err: impl Into<Stdio>,
+    ) -> Self {
+        let admin = free_addr();
+        let program = binary();
+        let program = program.to_str().unwrap();
+        let words = [command, &[program, "run"]].concat();
+        let child = Command::new(words[0])
+            .args(&words[1..])
             .env_clear()
             .env("PATH", std::env::var("PATH").unwrap_or_default())
             .env("RUST_BACKTRACE", "1")
@@ -36,8 +58,8 @@ impl Sidecar {
             .env("LOG_FORMAT", "json")
             .envs(flags.iter().copied())
             .stdin(Stdio::null())
-            .stdout(out.try_clone().unwrap())
-            .stderr(out)
+            .stdout(out)
+            .stderr(err)
             .spawn()
             .unwrap();
         Self { child, admin, log }
@@ -54,7 +76,14 @@ impl Sidecar {
 
     /// How many partitions it has; none while it does not answer.
     pub fn partitions(&self) -> usize {
-        self.state().and_then(|state| Some(state["partitions"].as_array()?.len())).unwrap_or(0)
+        self.partition_numbers().len()
+    }
+
+    /// Their numbers.
+    pub fn partition_numbers(&self) -> Vec<usize> {
+        let state = self.state().unwrap_or_default();
+        let each = state["partitions"].as_array().into_iter().flatten();
+        each.filter_map(|partition| Some(partition["partition"].as_u64()? as usize)).collect()
     }
 
     /// Status and body of a GET.
@@ -133,6 +162,11 @@ impl Drop for Sidecar {
     }
 }
 
+/// The binary of this build, or another: `SLUICEGATE_BINARY`, for what needs TLS.
+pub fn binary() -> PathBuf {
+    std::env::var_os("SLUICEGATE_BINARY").map_or_else(|| env!("CARGO_BIN_EXE_sluicegate").into(), PathBuf::from)
+}
+
 /// Looks every few milliseconds until there is something to see.
 pub fn eventually<T>(what: &str, within: Duration, mut look: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + within;
@@ -143,6 +177,12 @@ pub fn eventually<T>(what: &str, within: Duration, mut look: impl FnMut() -> Opt
         assert!(Instant::now() < deadline, "not within {within:?}: {what}");
         std::thread::park_timeout(Duration::from_millis(10));
     }
+}
+
+fn log_file(name: &str) -> PathBuf {
+    let dir = std::env::temp_dir().join(format!("sluicegate-test-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).unwrap();
+    dir.join(format!("{name}.log"))
 }
 
 /// A port that is free now.

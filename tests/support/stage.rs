@@ -3,7 +3,9 @@
 #![allow(dead_code, reason = "each test binary uses its part")]
 
 use std::{
+    io::PipeReader,
     net::SocketAddr,
+    path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -42,7 +44,7 @@ pub struct Stage {
 }
 
 enum Broker {
-    Shared,
+    Shared(&'static RealKafka),
     Own(RealKafka),
 }
 
@@ -62,12 +64,22 @@ impl Place {
 
     /// The broker of this test binary.
     pub fn shared() -> Self {
-        Self::on(|| Broker::Shared)
+        Self::shared_as(RealKafka::shared)
+    }
+
+    /// Another one that is everybody's.
+    pub fn shared_as(broker: fn() -> &'static RealKafka) -> Self {
+        Self::on(|| Broker::Shared(broker()))
     }
 
     /// A broker that can be killed.
     pub fn own() -> Self {
-        Self::on(|| Broker::Own(RealKafka::start_own()))
+        Self::own_as(RealKafka::start_own)
+    }
+
+    /// Another one that can be killed.
+    pub fn own_as(start: fn() -> RealKafka) -> Self {
+        Self::on(|| Broker::Own(start()))
     }
 
     /// Several nodes that can be killed, each with every partition.
@@ -78,15 +90,21 @@ impl Place {
     /// A broker that the sidecar reaches only through the proxy.
     pub fn behind(proxy: &FaultProxy) -> Self {
         let place = Self::on(|| Broker::Own(RealKafka::start_behind(proxy.addr.port())));
-        proxy.towards(place.broker.get().behind_proxy);
+        proxy.towards(place.broker.get().beside[0]);
         Self { through: Some(proxy.addr), ..place }
+    }
+
+    /// The sidecar comes to the broker by this one of its listeners beside the plain one.
+    pub fn by(self, listener: usize) -> Self {
+        let port = self.broker.get().beside[listener];
+        Self { through: Some(SocketAddr::from(([127, 0, 0, 1], port))), ..self }
     }
 }
 
 impl Broker {
     fn get(&self) -> &RealKafka {
         match self {
-            Self::Shared => RealKafka::shared(),
+            Self::Shared(kafka) => kafka,
             Self::Own(kafka) => kafka,
         }
     }
@@ -124,6 +142,11 @@ impl Stage {
             kafka: broker,
             _turn: turn,
         }
+    }
+
+    /// The broker's directory.
+    pub fn broker_dir(&self) -> &Path {
+        self.kafka.get().dir()
     }
 
     /// The broker, which must be the stage's own: to be killed and started again.
@@ -183,6 +206,20 @@ impl Stage {
 
     /// The same without the group's times, which only the classic protocol lets a member choose.
     pub fn sidecar_as_it_is(&self, name: &str, flags: &[(&str, &str)]) -> Sidecar {
+        self.sidecar_by(&[], name, flags)
+    }
+
+    /// The same, by a command that prepares a place for it.
+    pub fn sidecar_by(&self, command: &[&str], name: &str, flags: &[(&str, &str)]) -> Sidecar {
+        self.started(name, flags, |name, flags| Sidecar::start_by(command, name, flags))
+    }
+
+    /// One whose output is a pipe.
+    pub fn piped_sidecar(&self, name: &str, flags: &[(&str, &str)]) -> (Sidecar, PipeReader) {
+        self.started(name, &[group_flags(), flags].concat(), Sidecar::start_piped)
+    }
+
+    fn started<T>(&self, name: &str, flags: &[(&str, &str)], start: impl FnOnce(&str, &[(&str, &str)]) -> T) -> T {
         let url = self.worker.url();
         let mut all = vec![
             ("KAFKA_BROKERS", self.bootstrap.as_str()),
@@ -191,7 +228,7 @@ impl Stage {
             ("WORKER_URL", &url),
         ];
         all.extend_from_slice(flags);
-        Sidecar::start(&format!("{}-{name}", self.topic), &all)
+        start(&format!("{}-{name}", self.topic), &all)
     }
 
     /// `count` records spread over the partitions, numbered from zero.
@@ -273,12 +310,17 @@ impl Stage {
 
     pub fn verdict_by(&mut self, rules: &Rules) -> Verdict {
         self.watcher.stop();
-        self.asked(Watcher::look);
+        self.look();
         self.history.judge(rules)
     }
 
-    fn asked(&self, look: fn(&Watcher) -> Result<Vec<i64>, KafkaError>) {
-        eventually("the broker says what is committed", Duration::from_secs(30), || look(&self.watcher).ok());
+    /// What the group has committed now, written down for the judge.
+    pub fn look(&self) -> Vec<i64> {
+        self.asked(Watcher::look)
+    }
+
+    fn asked(&self, look: fn(&Watcher) -> Result<Vec<i64>, KafkaError>) -> Vec<i64> {
+        eventually("the broker says what is committed", Duration::from_secs(30), || look(&self.watcher).ok())
     }
 
     /// Records of the topic that the worker never answered with success, as `partition-offset`.
@@ -322,7 +364,7 @@ pub fn repeats_of_a_cut_off(classic: Repeats) -> Repeats {
 /// A session short enough to wait for. Under the newer protocol it is the broker's, and just as long.
 fn group_flags() -> &'static [(&'static str, &'static str)] {
     if is_new_protocol() {
-        return &[("KAFKA_CFG_GROUP_PROTOCOL", "consumer")];
+        return &[("KAFKA_GROUP_PROTOCOL", "consumer")];
     }
     &[("KAFKA_CFG_SESSION_TIMEOUT_MS", "6000"), ("KAFKA_CFG_HEARTBEAT_INTERVAL_MS", "500")]
 }

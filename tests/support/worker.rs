@@ -20,6 +20,7 @@ use axum::{
 };
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use tokio::sync::watch;
 
 use crate::{
     broken_body::Broken,
@@ -63,6 +64,8 @@ struct Envelope<'a> {
 pub enum Reply {
     /// 200 with an empty body.
     Done,
+    /// The same once the gate is open.
+    DoneAt(Gate),
     Status(u16),
     /// 200 with this body.
     Body(String),
@@ -70,6 +73,21 @@ pub enum Reply {
     Broken(Broken),
     /// No answer, for as long as it is waited for. Nothing is done.
     Never,
+}
+
+/// What answers are held at until somebody opens it. All clones are one.
+#[derive(Debug, Clone, Default)]
+pub struct Gate(watch::Sender<bool>);
+
+impl Gate {
+    pub fn open(&self) {
+        self.0.send_replace(true);
+    }
+
+    async fn opened(&self) {
+        // The sender is here, so it is open in the end or never.
+        let _ = self.0.subscribe().wait_for(|open| *open).await;
+    }
 }
 
 type Delays = Box<dyn Fn(&[Entry]) -> Duration + Send>;
@@ -223,6 +241,9 @@ async fn work(inner: Arc<Inner>, body: Bytes) -> (StatusCode, Body) {
     if !delay.is_zero() {
         tokio::time::sleep(delay).await;
     }
+    if let Reply::DoneAt(gate) = &reply {
+        gate.opened().await;
+    }
     if matches!(reply, Reply::Never) {
         inner.books.lock().unwrap().in_flight -= 1;
         std::future::pending::<()>().await;
@@ -230,7 +251,7 @@ async fn work(inner: Arc<Inner>, body: Bytes) -> (StatusCode, Body) {
     let mut books = inner.books.lock().unwrap();
     books.in_flight -= 1;
     match reply {
-        Reply::Done => {
+        Reply::Done | Reply::DoneAt(_) => {
             succeed(&mut books, &envelope, |_| true);
             (StatusCode::OK, Body::empty())
         }

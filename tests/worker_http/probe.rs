@@ -41,6 +41,33 @@ async fn a_unix_socket_is_enough_once_somebody_listens_on_it() {
 }
 
 #[tokio::test]
+async fn a_unix_socket_with_a_full_queue_is_waited_for_as_a_port_would_be() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("worker.sock");
+    let socket = tokio::net::UnixSocket::new_stream().unwrap();
+    socket.bind(&path).unwrap();
+    let listener = socket.listen(1).unwrap();
+    let mut queued = Vec::new();
+    let refused = loop {
+        match tokio::net::UnixStream::connect(&path).await {
+            Ok(stream) => queued.push(stream),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(refused.kind(), std::io::ErrorKind::WouldBlock, "with {} in the queue", queued.len());
+    let probe = |connect_timeout| {
+        let target = Target::Unix { socket: path.clone(), path: "/".into() };
+        Probe::new(&WorkerSettings { connect_timeout, ..settings(target) }).unwrap()
+    };
+    let error = probe(Duration::from_millis(30)).ready().await.unwrap_err();
+    assert!(error.contains("no answer within 30 ms"), "{error}");
+    // The first attempt is made before the first connection is taken out of the queue.
+    let probe = probe(LONG);
+    let (ready, _) = tokio::join!(biased; probe.ready(), listener.accept());
+    assert_eq!(ready, Ok(()));
+}
+
+#[tokio::test]
 async fn of_a_health_url_only_a_2xx_counts() {
     for (status, good) in [(200, true), (204, true), (299, true), (302, false), (404, false), (503, false)] {
         let server = ScriptedWorker::start(move |_| answer(status, "", "loading\r\n")).await;

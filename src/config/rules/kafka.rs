@@ -84,29 +84,28 @@ fn sasl(review: &mut Review<'_>) {
     }
 }
 
-/// With `group.protocol=consumer` (KIP-848) the broker owns some properties, and the client refuses to start with them;
+/// With `KAFKA_GROUP_PROTOCOL=consumer` (KIP-848) the broker owns some properties, and the client refuses to start with them;
 /// and what works with the classic protocol and ends badly with this one is refused here.
 fn consumer_protocol(review: &mut Review<'_>) {
-    let protocol = review.pass_through.get("group.protocol").unwrap_or("classic");
-    if !protocol.eq_ignore_ascii_case("consumer") {
+    if review.values.get(&KAFKA_GROUP_PROTOCOL) != Some("consumer") {
         return;
     }
     for property in ["session.timeout.ms", "heartbeat.interval.ms", "partition.assignment.strategy"] {
         if let Some(given) = review.pass_through.given(property) {
-            let what = format!("cannot be set with group.protocol=consumer: {property} is the broker's there");
-            let next = format!("remove {} or KAFKA_CFG_GROUP_PROTOCOL", variable(property));
+            let what = format!("cannot be set with KAFKA_GROUP_PROTOCOL=consumer: {property} is the broker's there");
+            let next = format!("remove {} or KAFKA_GROUP_PROTOCOL", variable(property));
             let problem = Problem::new(variable(property), what, next).origin(given.origin.clone());
             review.problems.push(problem);
         }
     }
     if review.values.is_set(&KAFKA_GROUP_INSTANCE_ID) {
-        let what = "does not go with group.protocol=consumer: a member that was killed could not come back before its session ends, and the client gives up for good (UNRELEASED_INSTANCE_ID)";
-        let next = "remove it, or KAFKA_CFG_GROUP_PROTOCOL to keep static membership";
+        let what = "does not go with KAFKA_GROUP_PROTOCOL=consumer: a member that was killed could not come back before its session ends, and the client gives up for good (UNRELEASED_INSTANCE_ID)";
+        let next = "remove it, or KAFKA_GROUP_PROTOCOL to keep static membership";
         review.report(&KAFKA_GROUP_INSTANCE_ID, what, next);
     }
     let topics: Vec<String> = review.values.get(&KAFKA_TOPICS).unwrap_or_default();
     if review.values.is_set(&DLQ_TOPIC) && topics.iter().any(|topic| topic.starts_with('^')) {
-        let what = "has a regular expression, which with group.protocol=consumer the broker resolves: it could not be kept from assigning DLQ_TOPIC, and dead letters would be dead-lettered again";
+        let what = "has a regular expression, which with KAFKA_GROUP_PROTOCOL=consumer the broker resolves: it could not be kept from assigning DLQ_TOPIC, and dead letters would be dead-lettered again";
         review.report(&KAFKA_TOPICS, what, "name the topics, or remove KAFKA_CFG_GROUP_PROTOCOL");
     }
 }

@@ -25,6 +25,8 @@ pub(super) fn build(values: &Values) -> Result<ControlSettings, Absent> {
     let percent = |flag, min, max| range::<f64>(values, &Tuned { flag, min, max, start: None });
     let linger = Tuned { flag: &BATCH_TIMEOUT_MS, min: &BATCH_TIMEOUT_MS_MIN, max: &BATCH_TIMEOUT_MS_MAX, start: None };
     let linger = range::<Duration>(values, &linger)?;
+    let pause_pct = percent(&PAUSE_THRESHOLD_PCT, &PAUSE_THRESHOLD_PCT_MIN, &PAUSE_THRESHOLD_PCT_MAX)?;
+    let resume_pct = percent(&RESUME_THRESHOLD_PCT, &RESUME_THRESHOLD_PCT_MIN, &RESUME_THRESHOLD_PCT_MAX)?;
     let ms = |duration: Duration| u32::try_from(duration.as_millis()).unwrap_or(u32::MAX);
     Ok(ControlSettings {
         adaptive: match values.need(&ADAPTIVE)? {
@@ -44,10 +46,19 @@ pub(super) fn build(values: &Values) -> Result<ControlSettings, Absent> {
         concurrency: count(&QUEUE_WORKERS, &QUEUE_WORKERS_MIN, &QUEUE_WORKERS_MAX, None)?,
         batch_records: batch_records(values)?,
         linger_ms: Range::new(ms(linger.start), ms(linger.min), ms(linger.max)),
-        pause_pct: percent(&PAUSE_THRESHOLD_PCT, &PAUSE_THRESHOLD_PCT_MIN, &PAUSE_THRESHOLD_PCT_MAX)?,
-        resume_pct: percent(&RESUME_THRESHOLD_PCT, &RESUME_THRESHOLD_PCT_MIN, &RESUME_THRESHOLD_PCT_MAX)?,
+        resume_pct: below(resume_pct, pause_pct.start),
+        pause_pct,
     })
 }
+
+/// The low watermark starts below the high one, wherever that starts.
+fn below(low: Range<f64>, high: f64) -> Range<f64> {
+    let start = if low.start < high { low.start } else { (high - WATERMARKS_APART).max(low.min) };
+    Range::new(start, low.min, low.max)
+}
+
+/// Percent of the queue, where bounds that were set leave the defaults no room.
+const WATERMARKS_APART: f64 = 10.0;
 
 /// Never more than the queue can hold: a batch of that size could not fill up.
 fn batch_records(values: &Values) -> Result<Range<u32>, Absent> {

@@ -15,7 +15,7 @@ section! {
     COMMIT_INTERVAL_MS: Kind::millis(10, 3_600_000), Value("1000"),
         "time between commits";
     MAX_UNCOMMITTED_SPAN: Kind::int(1, 10_000_000, "records"), Value("10000"),
-        "records of one partition that may be polled beyond its frontier";
+        "records of one partition that may be polled beyond its frontier, or finished while commits are not taken; more pauses it";
     COMMIT_METADATA_MAX_BYTES: Kind::int(0, 3900, "bytes"), Value("3900"),
         "room beside each committed offset for what is finished beyond it, so that a restart or a hand-over delivers only the rest again; 0 keeps nothing there (brokers take 4096 by default: offset.metadata.max.bytes)";
     COMMIT_AUDIT_INTERVAL: Kind::duration(0, 86_400_000), Value("5m"),

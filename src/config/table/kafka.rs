@@ -18,6 +18,8 @@ section! {
         "consumer group";
     KAFKA_GROUP_INSTANCE_ID: Kind::Text, Unset("dynamic membership"),
         "static membership: a name that stays the same over restarts and is this process's alone";
+    KAFKA_GROUP_PROTOCOL: Kind::Words(&["classic", "consumer"]), Value("classic"),
+        "the group protocol: classic, or the newer one (KIP-848, brokers from 4.0 on), which leaves session and assignment to the broker";
     KAFKA_CLIENT_ID: Kind::Text, Value("sluicegate"),
         "what the brokers' logs and quotas know this process by";
     KAFKA_OFFSET_RESET: Kind::Words(&["earliest", "latest", "error"]), Value("earliest"),

@@ -44,6 +44,7 @@ const PROMISED: &[(&str, &str)] = &[
     ("WORKER_PROTOCOL", "json"),
     ("LOG_FORMAT", "human"),
     ("LOG_LEVEL", "info"),
+    ("KAFKA_GROUP_PROTOCOL", "classic"),
     ("KAFKA_OFFSET_RESET", "earliest"),
     ("ADMIN_ADDR", "127.0.0.1:9464"),
 ];
@@ -232,6 +233,7 @@ const ELSEWHERE: &[&Flag] = &[
     &USE_MANUAL_COMMIT,
     &POISON_POLICY,
     &KAFKA_OAUTH_TOKEN_FILE,
+    &KAFKA_GROUP_PROTOCOL,
     &ALLOW_REMOTE_WORKER,
     &WORKER_PROTOCOL,
     &TTL_MODE,
@@ -283,10 +285,12 @@ fn every_flag_reaches_its_setting() {
         dead_letter_max_pct: 6.0,
         span_max: 10_001,
         commit_interval: Some(ms(1001)),
+        commits_start: true,
         commit_metadata_bytes: 3000,
         audit_every: Some(ms(420_000)),
         revoke_drain: ms(9000),
         stall_after: ms(29_000),
+        poll_gap_max: ms(30_000),
         head_of_line_after: ms(61_000),
         head_of_line_letters: true,
         control: ControlSettings {

@@ -1,4 +1,5 @@
 use super::{keys, problem, settings, with};
+use crate::kafka::settings::GroupProtocol;
 
 #[test]
 fn the_low_watermark_is_below_the_high_one() {
@@ -137,8 +138,9 @@ fn credentials_that_would_never_be_used_are_a_problem() {
 
 #[test]
 fn the_new_group_protocol_leaves_its_times_to_the_broker() {
-    const NEW: (&str, &str) = ("KAFKA_CFG_GROUP_PROTOCOL", "consumer");
-    settings(&[NEW]);
+    const NEW: (&str, &str) = ("KAFKA_GROUP_PROTOCOL", "consumer");
+    assert_eq!(settings(&[NEW]).kafka.group_protocol, GroupProtocol::Consumer);
+    assert_eq!(problem(&[("KAFKA_CFG_GROUP_PROTOCOL", "consumer")]).key, "KAFKA_CFG_GROUP_PROTOCOL");
     let found = problem(&[NEW, ("KAFKA_CFG_SESSION_TIMEOUT_MS", "40000")]);
     assert_eq!(found.key, "KAFKA_CFG_SESSION_TIMEOUT_MS");
     let found = problem(&[NEW, ("KAFKA_CFG_PARTITION_ASSIGNMENT_STRATEGY", "range")]);
@@ -147,7 +149,7 @@ fn the_new_group_protocol_leaves_its_times_to_the_broker() {
 
 #[test]
 fn what_ends_badly_with_the_new_group_protocol_is_refused() {
-    const NEW: (&str, &str) = ("KAFKA_CFG_GROUP_PROTOCOL", "consumer");
+    const NEW: (&str, &str) = ("KAFKA_GROUP_PROTOCOL", "consumer");
     assert_eq!(problem(&[NEW, ("KAFKA_GROUP_INSTANCE_ID", "pod-0")]).key, "KAFKA_GROUP_INSTANCE_ID");
     assert_eq!(problem(&[NEW, ("KAFKA_TOPICS", "^a.*"), ("DLQ_TOPIC", "dead")]).key, "KAFKA_TOPICS");
     settings(&[NEW, ("KAFKA_TOPICS", "^a.*")]);

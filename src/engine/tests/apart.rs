@@ -2,6 +2,7 @@
 //! given up for that.
 
 use super::*;
+use crate::engine::fact::FreshHold;
 
 /// Singles, several at a time, that are given up after the third failure.
 fn singles() -> EngineSettings {
@@ -15,6 +16,11 @@ fn is_out(bench: &Bench, offset: i64) -> bool {
 
 /// Lets the worker die of `deadly` until it is given up, and answers everything else. What was dead-lettered.
 fn until_rid_of(bench: &mut Bench, deadly: i64) -> Vec<i64> {
+    until_rid_of_with(bench, deadly, None)
+}
+
+/// The same, when the worker sends the head of an answer before it dies.
+fn until_rid_of_with(bench: &mut Bench, deadly: i64, status: Option<u16>) -> Vec<i64> {
     for _ in 0..400 {
         bench.wake_until_dispatch();
         if bench.out.is_empty() {
@@ -23,7 +29,7 @@ fn until_rid_of(bench: &mut Bench, deadly: i64) -> Vec<i64> {
         if is_out(bench, deadly) {
             while !bench.out.is_empty() {
                 // The step in between may send more, which meets the dead worker too.
-                bench.settle(0, Answer::Failed, None);
+                bench.settle(0, Answer::Failed, status);
             }
         } else {
             bench.answer(Answer::Done);
@@ -61,9 +67,12 @@ fn the_last_try_has_nothing_beside_it_and_what_it_held_up_goes_next() {
         bench.settle(0, Answer::Done, Some(200));
     }
     assert_eq!(bench.out.len(), 1, "one of the four, alone");
+    assert_eq!(bench.engine.snapshot(bench.now).retry.holds_fresh, Some(FreshHold::LastTry));
     bench.pass(100);
     bench.settle(0, Answer::Done, Some(200));
     assert_eq!(bench.out.len(), 4, "and then the others, for as long as it took");
+    assert_eq!(bench.engine.snapshot(bench.now).retry.holds_fresh, None);
+    assert!(bench.facts.iter().any(|fact| matches!(fact, Fact::FreshHeld { cause: FreshHold::LastTry })));
     assert!(bench.out.iter().all(|batch| batch.records[0].offset >= 4));
 }
 
@@ -119,4 +128,12 @@ fn a_worker_that_goes_on_losing_calls_does_not_put_the_last_try_off_for_ever() {
     assert!(finished > 1_000 && waiting < 64, "{finished} finished, {waiting} wait to be tried again");
     let held = bench.engine.snapshot(bench.now).partitions.iter().map(|p| p.frontier_age_ms).max();
     assert!(held < Some(60_000), "a frontier has not moved for {held:?} ms");
+}
+
+#[test]
+fn a_worker_that_dies_behind_the_head_of_its_answer_has_said_nothing_of_the_batch() {
+    let mut bench = Bench::new(singles());
+    bench.poll(0..12);
+    assert_eq!(until_rid_of_with(&mut bench, 2, Some(200)), [2]);
+    assert_eq!((bench.finished(), bench.violations()), (11, 0));
 }

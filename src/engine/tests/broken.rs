@@ -181,3 +181,27 @@ fn calls_cut_off_at_a_deadline_say_that_it_is_broken_only_when_nothing_succeeds_
     assert_eq!(held_causes(&bench), ["broken"]);
     assert!(bench.letters.is_empty());
 }
+
+#[test]
+fn a_broken_worker_that_is_away_between_its_failures_is_still_broken() {
+    let mut bench = Bench::new(settings());
+    let (mut next, mut up_at, began) = (0, bench.now.mono, bench.now.mono);
+    // It dies of every call, and takes eight seconds to start again.
+    while bench.now.mono.since(began) < Duration::from_secs(6 * 3600) {
+        while bench.engine.snapshot(bench.now).queue.records < 256 {
+            poll(&mut bench, next);
+            next += 32;
+        }
+        bench.wake_until_dispatch();
+        let is_up = bench.now.mono >= up_at;
+        if is_up {
+            up_at = bench.now.mono + Duration::from_secs(8);
+        }
+        while !bench.out.is_empty() {
+            bench.settle(0, if is_up { Answer::Failed } else { Answer::Away }, None);
+        }
+        bench.facts.clear();
+    }
+    let waiting = bench.engine.snapshot(bench.now).retry.records;
+    assert!(bench.letters.is_empty() && waiting < 1_000, "{} letters, {waiting} waiting", bench.letters.len());
+}

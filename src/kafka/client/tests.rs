@@ -7,6 +7,7 @@ fn settings() -> KafkaSettings {
         topics: vec!["t".to_owned()],
         group_id: "g".to_owned(),
         group_instance_id: None,
+        group_protocol: GroupProtocol::Classic,
         client_id: "sluicegate".to_owned(),
         fetch_max_wait: Duration::from_millis(50),
         fetch_queue_backoff: Duration::from_millis(5),
@@ -67,8 +68,17 @@ fn the_back_off_after_a_full_prefetch_never_passes_ten_milliseconds() {
 }
 
 #[test]
+fn topics_that_are_named_are_asked_for_every_half_minute_and_all_there_are_as_seldom_as_the_client_likes() {
+    const NAME: &str = "topic.metadata.refresh.interval.ms";
+    let asked = |settings: &KafkaSettings| consumer_properties(settings).unwrap().get(NAME).cloned();
+    assert_eq!(asked(&settings()).as_deref(), Some("30000"));
+    assert_eq!(asked(&KafkaSettings { topics: vec!["^a.*".to_owned()], ..settings() }), None);
+    assert_eq!(asked(&with(NAME, "500")).as_deref(), Some("500"));
+}
+
+#[test]
 fn the_newer_group_protocol_leaves_the_session_to_the_broker() {
-    let newer = with("group.protocol", "consumer");
+    let newer = KafkaSettings { group_protocol: GroupProtocol::Consumer, ..settings() };
     let properties = consumer_properties(&newer).unwrap();
     assert!(!properties.contains_key("session.timeout.ms"));
     assert!(!properties.contains_key("partition.assignment.strategy"));

@@ -28,9 +28,10 @@ use std::{
 use rdkafka::{Message as _, consumer::Consumer as _, topic_partition_list::Offset};
 
 use crate::{
-    engine::event::Command,
+    engine::event::{Command, Pulse},
     kafka::{
         commits::{self, Commits},
+        complaints::{self, Complaints},
         context::{Consumer, Context, Notice},
         ffi::{self, Message, Queue, Reader},
         heartbeat::Heartbeat,
@@ -96,6 +97,11 @@ pub struct Poller {
     stash: Stash,
     pauses: Pauses,
     commits: Commits,
+    complaints: Complaints,
+    /// The brokers let us into no group, or see no topic of ours: since the last time that they did not.
+    refused: bool,
+    /// What the driver was last told of that.
+    told_refused: bool,
     assigning: Option<assigning::Assigning>,
     assignments: u64,
     revoke: Option<rebalance::Revoke>,
@@ -103,6 +109,8 @@ pub struct Poller {
     place_again_at: Option<Instant>,
     progress_at: Instant,
     polled_at: Instant,
+    /// Polls since the last one that was told.
+    pulse: Pulse,
     /// Where a partition without a committed offset begins; `None` when that is an error.
     reset_to: Option<Offset>,
     /// Running mean of a record's bytes, for estimates.
@@ -146,12 +154,16 @@ impl Poller {
             stash: Stash::new(settings.max_poll_records, settings.max_record_bytes),
             pauses: Pauses::default(),
             commits: Commits::default(),
+            complaints: Complaints::of(settings),
+            refused: false,
+            told_refused: false,
             assigning: None,
             assignments: 0,
             revoke: None,
             place_again_at: None,
             progress_at: now,
             polled_at: now,
+            pulse: Pulse::default(),
             reset_to: reset_to(&settings.offset_reset),
             record_bytes: 0.0,
             batch: Vec::new(),
@@ -194,6 +206,7 @@ impl Poller {
             Request::Engine(Command::Pause(ids)) => self.pause(&ids),
             Request::Engine(Command::Resume(ids)) => self.resume(&ids),
             Request::Engine(Command::ReadCommitted(ids)) => drop(self.ask(About::Audit, &ids)),
+            Request::Engine(Command::ReadStarts(ids)) => drop(self.ask(About::LogStart, &ids)),
             Request::Engine(Command::Repair(id)) => self.repair(id),
             Request::Engine(Command::Release(ids)) => self.release(&ids),
         }
@@ -208,6 +221,8 @@ impl Poller {
 
     /// Serves the consumer's own queue and acts on what it told.
     fn poll_client(&mut self, now: Instant) {
+        self.pulse.polls += 1;
+        self.pulse.longest_gap = self.pulse.longest_gap.max(now.duration_since(self.polled_at));
         self.polled_at = now;
         self.heartbeat.beat(now);
         let mut strays = Vec::new();
@@ -229,15 +244,21 @@ impl Poller {
                 Notice::Assign(listed) => self.on_assign(listed),
                 Notice::Revoke { listed, lost } => self.on_revoke(listed, lost),
                 Notice::Committed { code, offsets } => self.on_committed(code, &offsets),
-                Notice::Error { code, text } => self.on_error(code as i32, text),
+                Notice::Error { code, text } => self.on_error(code as i32, &text),
             }
         }
     }
 
-    fn on_error(&mut self, code: i32, text: String) {
+    fn on_error(&mut self, code: i32, text: &str) {
         if let Some((code, text)) = self.consumer.client().fatal_error() {
             return self.fail(format!("{}: {text}", commits::name(code)));
         }
+        self.refused |= complaints::is_refusal(code);
+        self.complain(code, text);
+    }
+
+    fn complain(&mut self, code: i32, said: &str) {
+        let text = self.complaints.word(code, said);
         self.outbox.note(SourceNote::ClientError { code: ffi::code_name(code), text });
     }
 
@@ -259,6 +280,9 @@ impl Poller {
         self.take_answers();
         if now >= self.progress_at {
             self.progress_at = now + progress::EVERY;
+            if self.outbox.pulse(self.pulse) {
+                self.pulse = Pulse::default();
+            }
             self.tell_progress(now);
         }
         self.check_left(now);

@@ -212,6 +212,7 @@ impl Poller {
             match answer {
                 Answer::LogEnd(id, end) => self.heard_end(id, end),
                 Answer::Committed(id, offset) => self.found(id, offset),
+                Answer::LogStart(found) => self.outbox.push(Event::StartsRead(found)),
                 Answer::Audit(found) => self.outbox.push(Event::CommittedRead(found)),
                 Answer::Start(number, known) => self.found_start(number, &known),
             }

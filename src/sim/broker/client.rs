@@ -143,9 +143,9 @@ impl Client {
     }
 
     /// The log is read from `start` again.
-    pub fn rewind(&mut self, id: PartitionId, start: i64) {
+    pub fn rewind(&mut self, id: PartitionId, start: i64, pct: u32) {
         if let Some(slot) = self.slots.get_mut(id.index()).filter(|slot| slot.phase == Phase::Assigned) {
-            slot.taken = start;
+            slot.taken = start + (slot.taken - start).max(0) * i64::from(pct) / 100;
             slot.reset();
         }
         self.purge();

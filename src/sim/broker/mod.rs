@@ -137,6 +137,10 @@ impl Broker {
                 let delay = setup.broker.commit.draw(cx.rng);
                 cx.after(delay, Due::ReadCommitted { process: cx.process, partitions: ids });
             }
+            Command::ReadStarts(ids) => {
+                let delay = setup.broker.fetch.draw(cx.rng);
+                cx.after(delay, Due::ReadStarts { process: cx.process, partitions: ids });
+            }
             Command::Commit { id, offsets } => self.send_commit(cx, setup, id, offsets),
             Command::Release(ids) => self.release(cx, setup, &ids),
             Command::Leave => self.leave(cx, setup),
@@ -151,6 +155,13 @@ impl Broker {
         }
         let found = ids.into_iter().map(|id| (id, self.committed(id))).collect();
         self.client.tell(cx, Event::CommittedRead(found));
+    }
+
+    /// The leaders that are there say where their logs begin.
+    pub fn on_read_starts(&mut self, cx: &mut Cx<'_>, ids: Vec<PartitionId>) {
+        let known = ids.into_iter().filter(|id| !self.leaders_away.has(*id));
+        let found = known.filter_map(|id| Some((id, self.log(id)?.start()))).collect();
+        self.client.tell(cx, Event::StartsRead(found));
     }
 
     pub fn on_fetched(&mut self, cx: &mut Cx<'_>, setup: &Setup, id: PartitionId, generation: u32) {
@@ -194,9 +205,9 @@ impl Broker {
         }
     }
 
-    pub fn rewind(&mut self, id: PartitionId) {
+    pub fn rewind(&mut self, id: PartitionId, pct: u32) {
         if let Some(log) = self.logs.get(id.index()) {
-            self.client.rewind(id, log.start());
+            self.client.rewind(id, log.start(), pct);
         }
     }
 

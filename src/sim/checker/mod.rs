@@ -164,7 +164,12 @@ impl Checker {
             Event::Drain { deadline } => self.on_drain(*deadline, broker),
             Event::Requested(request) => self.on_requested(now, request),
             Event::CallerGone(id) => self.on_caller_gone(*id),
-            Event::Progress(_) | Event::CommittedRead(_) | Event::Left | Event::Wake => {}
+            Event::Progress(_)
+            | Event::Pulse(_)
+            | Event::CommittedRead(_)
+            | Event::StartsRead(_)
+            | Event::Left
+            | Event::Wake => {}
         }
     }
 
@@ -213,6 +218,14 @@ impl Checker {
                     self.violate(now.mono, Promise::Facts, what);
                 }
             }
+            Fact::RecordsGone { topic, number, from, to } => {
+                let start = broker.logs.iter().find(|log| log.number == *number && log.topic == *topic).map(Log::start);
+                if from >= to || start.is_none_or(|start| start <= *from) {
+                    let what =
+                        format!("{topic}-{number}: {from} to {to} are said to be gone, the log begins at {start:?}");
+                    self.violate(now.mono, Promise::Facts, what);
+                }
+            }
             Fact::HeadOfLine(_) => self.tally.heads_told += 1,
             Fact::KnobMoved { decision, applied } => self.on_knob(now, decision, *applied),
             Fact::Violation { invariant, what } => {
@@ -232,7 +245,7 @@ impl Checker {
             Command::Grant { .. } if self.gate.is_some() => {
                 self.violate(now.mono, Promise::Gate, "credit is granted while the gate is shut");
             }
-            Command::Grant { .. } | Command::Repair(_) | Command::ReadCommitted(_) => {}
+            Command::Grant { .. } | Command::Repair(_) | Command::ReadCommitted(_) | Command::ReadStarts(_) => {}
         }
     }
 }

@@ -55,7 +55,7 @@ impl Fault {
             "leader_away" => Kind::LeaderAway(self.set()),
             "wall_jump" => Kind::WallJump { ms: self.need("ms", self.ms)? },
             "retention" => Kind::Retention { partition: self.one()?, pct: self.need("pct", self.pct)? },
-            "rewind" => Kind::Rewind(self.one()?),
+            "rewind" => Kind::Rewind { partition: self.one()?, pct: self.pct.unwrap_or(0) },
             "stall" => Kind::Stall(self.one()?),
             "slow_fetch" => Kind::SlowFetch { times: self.need("times", self.times)? },
             "crash" => Kind::Crash,

@@ -18,8 +18,8 @@ impl World<'_> {
             Kind::Lost(set) => self.broker(|broker, cx, _, _| broker.take_away(cx, set, true)),
             Kind::WallJump { ms } => self.clock.jump(ms),
             Kind::Retention { partition, pct } => self.broker(|broker, cx, _, _| broker.trim(cx, partition, pct)),
-            Kind::Rewind(partition) => self.broker(|broker, cx, setup, _| {
-                broker.rewind(partition);
+            Kind::Rewind { partition, pct } => self.broker(|broker, cx, setup, _| {
+                broker.rewind(partition, pct);
                 broker.fetch_all(cx, setup);
             }),
             Kind::Stall(partition) => self.broker.stall(partition),

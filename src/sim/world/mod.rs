@@ -243,6 +243,9 @@ impl<'a> World<'a> {
             Due::ReadCommitted { process, partitions } if process == self.process => {
                 self.broker(|broker, cx, _, _| broker.on_read_committed(cx, partitions));
             }
+            Due::ReadStarts { process, partitions } if process == self.process => {
+                self.broker(|broker, cx, _, _| broker.on_read_starts(cx, partitions));
+            }
             Due::Commit(request) => self.broker(|broker, cx, _, _| broker.on_commit(cx, request)),
             Due::Send { process, batch } if process == self.process => self.send(batch),
             Due::Letter { process, answer } if process == self.process => self.step(Event::DeadLettered(answer)),

@@ -119,3 +119,15 @@ fn levels_are_known_by_their_names() {
         assert_eq!(LogLevel::parse(text), None);
     }
 }
+
+#[test]
+fn the_line_about_missing_lines_has_the_form_of_all_the_others() {
+    let json = String::from_utf8(missing_line(LogFormat::Json, 7)).unwrap();
+    let line: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(
+        (&line["event"], &line["level"], &line["dropped"]),
+        (&json!("log_lines_dropped"), &json!("warn"), &json!(7))
+    );
+    let human = String::from_utf8(missing_line(LogFormat::Human, 7)).unwrap();
+    assert!(human.contains(" WARN log_lines_dropped: ") && human.ends_with(" dropped=7\n"), "{human}");
+}

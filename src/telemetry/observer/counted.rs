@@ -52,6 +52,8 @@ impl Telemetry {
             Fact::WorkerHeld { cause, .. } => to.worker_holds.add(cause, 1),
             Fact::DeadLettered { reason, .. } => to.dead_letters.add(reason.code(), 1),
             Fact::DeadLetterFailed { .. } => to.dead_letter_failures.increment(1),
+            Fact::FreshHeld { cause } => to.fresh_holds.add(cause.name(), 1),
+            Fact::DeadLetterHeld { cause, .. } => to.dead_letter_holds.add(cause.name(), 1),
             Fact::Skipped { reason, .. } => to.skipped.add(reason.code(), 1),
             Fact::PartitionStopped { reason, .. } => to.partition_stops.add(reason.code(), 1),
             Fact::Abandoned { records, cause } => to.abandoned.add(cause, u64::from(*records)),
@@ -63,6 +65,7 @@ impl Telemetry {
             Fact::CommittedDiffers { .. } => to.committed_differs.increment(1),
             Fact::HeadOfLine(_) => to.heads_told.increment(1),
             Fact::OffsetReset { .. } => to.offset_resets.increment(1),
+            Fact::RecordsGone { from, to: next, .. } => to.gone.increment(next.saturating_sub(*from).unsigned_abs()),
             Fact::CommitAsked { .. } => to.commits_asked.increment(1),
             Fact::CommitAnswered { results, took } => {
                 to.commit_latency.record(took.as_secs_f64());
@@ -82,10 +85,7 @@ impl Telemetry {
             Fact::ModelChanged { .. } => to.model_changes.increment(1),
             Fact::Violation { .. } => to.violations.increment(1),
             // Shown by the snapshot's gauges.
-            Fact::WorkerBack { .. }
-            | Fact::DeadLetterHeld { .. }
-            | Fact::PartitionsMoved { .. }
-            | Fact::Drain { .. } => {}
+            Fact::WorkerBack { .. } | Fact::PartitionsMoved { .. } | Fact::Drain { .. } => {}
         }
     }
 
@@ -110,7 +110,7 @@ impl Telemetry {
                 self.instruments.resume_first_record.record(first_record.as_secs_f64());
             }
             SourceNote::RequestRefused { status } => self.instruments.requests_refused.add(&status.to_string(), 1),
-            SourceNote::Recalled { .. } | SourceNote::NotRecalled { .. } => {}
+            SourceNote::Refused(_) | SourceNote::Recalled { .. } | SourceNote::NotRecalled { .. } => {}
             SourceNote::Kept(outcome) => {
                 self.instruments.state_writes.add(if outcome.is_ok() { "ok" } else { "failed" }, 1);
             }

@@ -1,9 +1,11 @@
-//! The observer of the real process: every fact is counted, told to the log, and kept if it went wrong.
+//! The observer of the real process: every fact is counted, told to the log, and kept if it went wrong or has a
+//! reason.
 //!
 //! It runs on the task that owns the engine, so it never waits: counting is an atomic addition, and what is not logged
 //! is not formatted. What others may read of it is in a [`Readout`](super::Readout).
 
 mod counted;
+mod reasoned;
 mod remembered;
 mod said;
 
@@ -11,6 +13,7 @@ use std::sync::Arc;
 
 use super::{
     events::EventName,
+    happened::Happened,
     instruments::Instruments,
     last_errors::LastErrors,
     limiter::{Limiter, Pass},
@@ -28,6 +31,7 @@ pub struct Telemetry {
     names: PartitionNames,
     limiter: Arc<Limiter>,
     errors: LastErrors,
+    happened: Happened,
     /// `QUEUE_MAXSIZE`, if the queue is bounded by it.
     queue_records_max: Option<u32>,
 }
@@ -37,14 +41,24 @@ impl Telemetry {
         instruments: Instruments,
         limiter: Arc<Limiter>,
         errors: LastErrors,
+        happened: Happened,
         queue_records_max: Option<u32>,
     ) -> Self {
-        Self { instruments, names: PartitionNames::default(), limiter, errors, queue_records_max }
+        Self { instruments, names: PartitionNames::default(), limiter, errors, happened, queue_records_max }
     }
 
     /// Whether one more event of this kind goes out, and how many were left out before it.
     fn admit(&mut self, event: EventName, now: Now) -> Option<Option<u64>> {
-        match self.limiter.admit(event, now.mono) {
+        self.counted(event, self.limiter.admit(event, now.mono))
+    }
+
+    /// The same for trouble that may last: nothing that says the same as a moment ago.
+    fn admit_new(&mut self, event: EventName, text: &str, now: Now) -> Option<Option<u64>> {
+        self.counted(event, self.limiter.admit_new(event, text, now.mono))
+    }
+
+    fn counted(&mut self, event: EventName, pass: Pass) -> Option<Option<u64>> {
+        match pass {
             Pass::Whole { suppressed } => Some(suppressed),
             Pass::LeftOut => {
                 self.instruments.log_suppressed.add(event.name(), 1);
@@ -60,6 +74,7 @@ impl Observer for Telemetry {
             self.names.learn(assigned);
         }
         self.count_fact(fact);
+        self.note_reason(now, fact);
         self.remember_fact(now, fact);
         self.say_fact(now, fact);
     }

@@ -27,7 +27,9 @@ impl Telemetry {
             Fact::DeadLetterFailed { topic, number, offset, error } => {
                 (EventName::DeadLetterFailed, format!("{}: {error}", at(topic, *number, *offset)))
             }
-            Fact::DeadLetterHeld { records } => (EventName::DeadLettersHeld, format!("{records} records held")),
+            Fact::DeadLetterHeld { records, cause } => {
+                (EventName::DeadLettersHeld, format!("{}: {records} records held", cause.name()))
+            }
             // As usual as an expired one, or finished long ago.
             Fact::Skipped { reason: Reason::Hopeless | Reason::CompletedBefore, .. } => return None,
             Fact::Skipped { topic, number, offset, reason } => {
@@ -38,6 +40,9 @@ impl Telemetry {
             }
             Fact::OffsetReset { topic, number, expected, offset } => {
                 (EventName::OffsetReset, format!("{}, expected {expected}", at(topic, *number, *offset)))
+            }
+            Fact::RecordsGone { topic, number, from, to } => {
+                (EventName::RecordsGone, format!("{topic}-{number}: {from} up to {to}"))
             }
             Fact::CommitAnswered { results, .. } => {
                 let failed = results.iter().find_map(|result| match &result.outcome {

@@ -40,6 +40,7 @@ pub struct Member {
     releasing: Option<CommitId>,
     pub committed: Vec<(CommitId, Vec<CommitResult>)>,
     pub progress: BTreeMap<PartitionId, Progress>,
+    pub polls: u64,
     pub notes: Vec<SourceNote>,
     pub left: bool,
     last_commit: u64,
@@ -72,6 +73,7 @@ impl Member {
             releasing: None,
             committed: Vec::new(),
             progress: BTreeMap::new(),
+            polls: 0,
             notes: Vec::new(),
             left: false,
             last_commit: 0,
@@ -227,6 +229,7 @@ impl Member {
                     self.ends.insert(end.partition, end.offset);
                 }
             }
+            Event::Pulse(pulse) => self.polls += u64::from(pulse.polls),
             Event::Progress(progress) => self.progress.extend(progress.into_iter().map(|p| (p.partition, p))),
             Event::Committed { id, results } => {
                 if self.releasing.take_if(|waiting| *waiting == id).is_some() {

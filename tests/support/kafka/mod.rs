@@ -22,7 +22,7 @@ use rdkafka::{
     producer::{BaseRecord, DeliveryResult, Producer as _, ProducerContext, ThreadedProducer},
     topic_partition_list::{Offset, TopicPartitionList},
 };
-use sluicegate::kafka::settings::KafkaSettings;
+use sluicegate::kafka::settings::{GroupProtocol, KafkaSettings};
 
 /// A name nobody else in this run has, and no earlier run on the same broker either.
 pub fn unique(name: &str) -> String {
@@ -37,6 +37,7 @@ pub fn settings(brokers: &str, topic: &str, group: &str) -> KafkaSettings {
         topics: vec![topic.to_owned()],
         group_id: group.to_owned(),
         group_instance_id: None,
+        group_protocol: GroupProtocol::Classic,
         client_id: "sluicegate-test".to_owned(),
         fetch_max_wait: Duration::from_millis(50),
         fetch_queue_backoff: Duration::from_millis(5),

@@ -48,7 +48,7 @@ impl World<'_> {
                 self.want_poll(who, now);
             }
             Command::Repair(_) => self.want_poll(who, now),
-            Command::ReadCommitted(_) => {}
+            Command::ReadCommitted(_) | Command::ReadStarts(_) => {}
             Command::Commit { id, offsets } => {
                 let apply = |mark: &Mark| {
                     source.partitions[mark.partition.index()].committed = mark.offset as usize;
