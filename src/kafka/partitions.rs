@@ -3,13 +3,13 @@
 //!
 //! Positions are ours, not the client's. The client's own position (where it fetches from after a pause or a rebalance)
 //! is wrong in two cases: reading in batches moves it *past* a partition end or an error, so that the next record would
-//! be skipped, and a rebalance in the middle of a batch leaves it *before* records that were taken. So after every
-//! resume and every rebalance the client is put to [`Slot::taken`] by a seek, and until that has worked nothing is
-//! believed ([`Slot::unplaced`]).
+//! be skipped, and a rebalance in the middle of a batch leaves it *before* records that were taken. So before and after
+//! every resume and every rebalance the client is put to [`Slot::taken`] by a seek, and until the second has worked
+//! nothing is believed ([`Slot::unplaced`]).
 //!
-//! Between the rebalance and the seek the client may already have asked for the offset past the end. The broker knows of
-//! none, the client starts where `auto.offset.reset` says, and that overrules the seek: the log would be read from its
-//! beginning once more, or some of it not at all. So the first jump after a seek is not believed either
+//! Without the first seek, or where the client refuses it, it may ask for the offset past the end. The broker knows of
+//! none, the client starts where `auto.offset.reset` says, and that overrules the second seek: the log would be read from
+//! its beginning once more, or some of it not at all. So the first jump after a seek is not believed either
 //! ([`Slot::disbelieves`]): the client is put to its place once more, and a jump that is real comes again.
 
 use std::{

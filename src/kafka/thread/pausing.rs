@@ -1,9 +1,9 @@
 //! Pause, resume, repair, and putting the client where we are.
 //!
-//! A plain resume waits most of a second for its first record, because nothing wakes the leader's connection; a seek
-//! right after it does, and it also overrules the client's own idea of the position (see [`Partitions`]). A partition of
-//! which nothing was ever taken has no position to seek to; asking its leader for the log's end wakes the connection
-//! as well.
+//! What resumes starts where a seek put it *before* ([`Poller::aim`]): the client's own idea of the position may lie past
+//! the end (see [`Partitions`]). A plain resume waits most of a second for its first record, because nothing wakes the
+//! leader's connection; another seek right after it does. A partition of which nothing was ever taken has no position to
+//! seek to; asking its leader for the log's end wakes the connection as well.
 //!
 //! [`Partitions`]: crate::kafka::partitions::Partitions
 
@@ -49,6 +49,7 @@ impl Poller {
             let _ = self.consumer.pause(&self.partitions.list(owed.pause.iter().copied()));
         }
         if !owed.resume.is_empty() {
+            self.aim(&owed.resume);
             let _ = self.consumer.resume(&self.partitions.list(owed.resume.iter().copied()));
         }
         self.pauses.settled(&owed);
@@ -126,6 +127,18 @@ impl Poller {
         };
         self.reader.queue().adopt(topic, number);
         self.repair(id);
+    }
+
+    /// Puts the client to our positions while it holds the partitions back (paused, or before it has its answer in a
+    /// rebalance), so that its first fetch starts there. Else it may start beyond the end, and what comes of that cannot
+    /// be called back: the client looks for another start, or with `KAFKA_OFFSET_RESET=error` fetches no more.
+    pub(super) fn aim(&self, ids: &[PartitionId]) {
+        let at = ids.iter().filter_map(|id| Some((*id, self.partitions.get(*id)?.taken?)));
+        let list = self.partitions.list_at(at);
+        if list.count() > 0 {
+            // What is refused here is put right by the seek that follows.
+            let _ = self.consumer.seek_partitions(list, SEEK_TIMEOUT);
+        }
     }
 
     /// Puts the client to our positions. Nothing read before this is believed any more, and nothing of a partition is
