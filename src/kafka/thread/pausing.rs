@@ -249,7 +249,10 @@ impl Poller {
 
     /// Nothing committed: as at the start, where `auto.offset.reset` says.
     fn seek_to_reset(&mut self, id: PartitionId) {
-        let Some(to) = self.reset_to else { return };
+        let Some(to) = self.reset_to else {
+            let name = self.partitions.get(id).map(|slot| format!("{} [{}]", slot.topic, slot.number));
+            return self.fail_without_start(&name.unwrap_or_default(), "nothing is committed");
+        };
         let mut list = self.partitions.list([id]);
         if list.set_all_offsets(to).is_ok()
             && let Err(error) = self.consumer.seek_partitions(list, SEEK_TIMEOUT)
