@@ -51,7 +51,7 @@ impl super::Poller {
                     slot.end = None;
                 }
                 slot.taken = Some(message.offset().saturating_add(1));
-                slot.at_end = false;
+                (slot.at_end, slot.spoiled) = (false, false);
                 slot.heard_at = Some(now);
                 let (number, resumed) = (slot.number, slot.resumed_at.take());
                 if let Some(resumed) = resumed {
@@ -64,7 +64,7 @@ impl super::Poller {
                 self.stash.push_record(record);
             }
             Kind::End => {
-                slot.taken = Some(message.offset());
+                (slot.taken, slot.spoiled) = (Some(message.offset()), false);
                 (slot.end, slot.at_end) = (Some(message.offset()), true);
                 // Nothing was waiting to come first.
                 slot.resumed_at = None;
