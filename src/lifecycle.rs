@@ -20,7 +20,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::{
     admin::{
         leave,
-        readiness::{Phase, Readiness, Wish},
+        readiness::{Latch, Phase, Readiness, Wish},
     },
     engine::fact::{DrainState, Fact, OF_PACE},
     runtime::{Observer, SourceNote, handle::DriverHandle},
@@ -118,11 +118,13 @@ pub struct Watched<O> {
     inner: O,
     readiness: Readiness,
     course: Course,
+    /// Held while the brokers let us read nothing.
+    refused: Option<Latch>,
 }
 
 impl<O> Watched<O> {
     pub fn new(inner: O, readiness: Readiness, course: Course) -> Self {
-        Self { inner, readiness, course }
+        Self { inner, readiness, course, refused: None }
     }
 }
 
@@ -150,6 +152,11 @@ impl<O: Observer> Observer for Watched<O> {
     }
 
     fn note(&mut self, now: Now, note: &SourceNote) {
+        if let SourceNote::Refused(refused) = note {
+            // At most one is held.
+            self.refused.take().into_iter().for_each(Latch::release);
+            self.refused = refused.then(|| self.readiness.latch("permission"));
+        }
         self.inner.note(now, note);
     }
 }

@@ -71,8 +71,10 @@ fn a_record_that_nobody_finished_is_missing() {
 fn a_record_in_the_dead_letters_or_removed_by_the_broker_is_not_missing() {
     let mut history = honest();
     history.retain(|happening| *happening != Done { place: (1, 15) });
-    history.push(Lettered { place: (1, 15) });
+    history.push(Lettered { place: (1, 15), at_ms: 315 });
     assert_eq!(faults(&history), "");
+    let verdict = judge(&history, &STRICT);
+    assert_eq!((verdict.done, verdict.lettered), (39, 1));
     history.retain(|happening| *happening != Done { place: (0, 0) });
     assert_ne!(faults(&history), "");
     history.push(Removed { partition: 0, before: 1 });
@@ -85,6 +87,43 @@ fn a_commit_past_an_unfinished_record_is_found_even_when_it_is_finished_later() 
     let at = position(&history, |happening| matches!(happening, Committed { .. }));
     history[at] = Committed { offsets: vec![7, 6], at_ms: 106 };
     assert!(faults(&history).contains("unfinished when a later offset was committed: 1 (0-6)"));
+}
+
+/// Record 0-5 is refused by the worker, and its dead letter is taken at this moment.
+fn lettered(at_ms: i64) -> Vec<Happening> {
+    let mut history = honest();
+    history.retain(|happening| *happening != Done { place: (0, 5) });
+    let at = position(&history, |happening| matches!(happening, Committed { .. }));
+    history[at] = Committed { offsets: vec![6, 6], at_ms: 106 };
+    let at = position(&history, |happening| matches!(happening, Killed { .. }));
+    history[at] = Killed { committed: vec![6, 6], at_ms: 200 };
+    history.push(Lettered { place: (0, 5), at_ms });
+    history
+}
+
+#[test]
+fn a_commit_past_a_record_whose_dead_letter_is_not_taken_yet_is_found() {
+    assert_eq!(faults(&lettered(106)), "", "told at the end, and taken before the commit was seen");
+    assert_eq!(faults(&lettered(107)), "unfinished when a later offset was committed: 1 (0-5)");
+    assert!(faults(&lettered(9_999)).contains("unfinished when a later offset was committed: 3 (0-5, 0-5, 0-5)"));
+}
+
+#[test]
+fn a_dead_letter_that_comes_twice_without_a_kill_is_found_as_is_one_after_the_worker_or_of_nothing() {
+    let mut history = honest();
+    history.push(Lettered { place: (0, 3), at_ms: 104 });
+    assert_eq!(faults(&history), "finished again without need: 1 (0-3)", "the worker had finished it");
+    let mut history = lettered(106);
+    history.push(Lettered { place: (0, 5), at_ms: 106 });
+    assert_eq!(faults(&history), "finished again without need: 1 (0-5)");
+    history.push(Lettered { place: (0, 20), at_ms: 106 });
+    assert!(faults(&history).contains("made up: 1 (0-20)"));
+    // Not committed at the kill, once more after it: as it must be.
+    let mut history = honest();
+    history.retain(|happening| *happening != Done { place: (0, 9) });
+    history.extend([109, 309].map(|at_ms| Lettered { place: (0, 9), at_ms }));
+    assert_eq!(faults(&history), "");
+    assert_eq!(judge(&history, &STRICT).lettered, 1);
 }
 
 #[test]
@@ -125,6 +164,7 @@ fn a_record_sent_after_its_deadline_is_found_and_one_that_expired_is_not_missing
     assert!(faults(&history).contains("sent after the deadline: 1 (0-11)"));
     history.retain(|happening| !matches!(happening, Sent { place: (0, 11), .. } | Done { place: (0, 11) }));
     assert_eq!(faults(&history), "");
+    assert_eq!(judge(&history, &STRICT).expired, 1);
 }
 
 #[test]

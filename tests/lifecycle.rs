@@ -78,6 +78,16 @@ fn the_phases_follow_the_facts() {
 }
 
 #[test]
+fn while_the_brokers_let_us_read_nothing_it_waits_for_permission() {
+    let (mut run, readiness, _) = start();
+    for refused in [true, true, false] {
+        run.observer.note(run.now, &SourceNote::Refused(refused));
+        let expected: &[&str] = if refused { &["permission"] } else { &[] };
+        assert_eq!(readiness.waiting_for(), expected);
+    }
+}
+
+#[test]
 fn losing_partitions_before_any_were_assigned_is_not_joining() {
     let (mut run, readiness, _) = start();
     run.step(Event::Revoked { partitions: vec![PartitionId(0)], lost: true });

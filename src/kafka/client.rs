@@ -14,6 +14,7 @@ use rdkafka::{
 };
 
 use crate::kafka::{
+    complaints,
     context::Context,
     settings::{GroupProtocol, KafkaSettings},
 };
@@ -57,6 +58,9 @@ const FETCH_QUEUE_BACKOFF_MAX: Duration = Duration::from_millis(10);
 
 /// librdkafka's own default; less when the session is short.
 const HEARTBEAT_MAX: Duration = Duration::from_secs(3);
+
+/// Between questions about the topics, where they are named.
+const TOPICS_AGAIN_MS: u32 = 30_000;
 
 /// How long a dead letter may take to be acknowledged before it is given back.
 const DEAD_LETTER_TIMEOUT_MS: u32 = 30_000;
@@ -113,6 +117,10 @@ pub fn consumer_properties(settings: &KafkaSettings) -> Result<Properties, Clien
     set("fetch.max.bytes", fetch_bytes_max(prefetch).to_string());
     set("fetch.message.max.bytes", (prefetch / 4).clamp(64 * 1024, MIB).to_string());
     set("max.poll.interval.ms", millis(settings.max_poll_interval));
+    if !has_pattern(settings) {
+        // The client asks for a topic that it may not see only this often. Asking for all there are would cost more.
+        set("topic.metadata.refresh.interval.ms", TOPICS_AGAIN_MS.to_string());
+    }
     set("enable.metrics.push", "false".to_owned());
     set("group.protocol", settings.group_protocol.name().to_owned());
     if settings.group_protocol == GroupProtocol::Classic {
@@ -138,8 +146,11 @@ const TOPIC_BLACKLIST: &str = "topic.blacklist";
 /// again for ever: the consumer does not see that topic.
 fn dead_letters_pattern(settings: &KafkaSettings) -> Option<String> {
     let topic = settings.dead_letter_topic.as_ref()?;
-    let patterns = settings.topics.iter().any(|topic| topic.starts_with('^'));
-    patterns.then(|| format!("^{}$", topic.replace('.', "\\.")))
+    has_pattern(settings).then(|| format!("^{}$", topic.replace('.', "\\.")))
+}
+
+fn has_pattern(settings: &KafkaSettings) -> bool {
+    settings.topics.iter().any(|topic| topic.starts_with('^'))
 }
 
 /// What one fetch response may bring at most, with this prefetch budget.
@@ -229,7 +240,10 @@ pub fn consumer_context(settings: &KafkaSettings) -> Context {
 fn explain(error: KafkaError, values: &[&str]) -> ClientError {
     match error {
         KafkaError::ClientConfig(_, said, name, _) => ClientError::Property { why: why(&said).to_owned(), name },
-        KafkaError::ClientCreation(said) => ClientError::Client(scrub(said, values)),
+        KafkaError::ClientCreation(said) => {
+            let advice = complaints::advice(&said);
+            ClientError::Client(scrub(said, values) + advice)
+        }
         KafkaError::Nul(_) => ClientError::Client("a property holds a NUL".to_owned()),
         other => ClientError::Client(scrub(other.to_string(), values)),
     }

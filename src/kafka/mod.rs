@@ -3,8 +3,8 @@
 //! [`KafkaSource`] is the driver's end of the thread, [`KafkaDeadLetters`] produces dead letters. In the order a record
 //! meets them: `client` (settings to properties), `thread` (the loop that owns the client), `ffi` (our one queue that every partition is forwarded to,
 //! and all the unsafe code), `partitions` (numbers and positions), `stash` (credit), `outbox`, `source`. Beside the
-//! path: `context` (what the client calls back with), `pauses`, `commits`, `lookup` (questions that take a round
-//! trip), `heartbeat`, `oauth`.
+//! path: `context` (what the client calls back with), `complaints` (its errors in our words), `pauses`, `commits`,
+//! `lookup` (questions that take a round trip), `heartbeat`, `oauth`.
 //!
 //! Only [`settings`] is always there, because `config` builds it; everything that touches the client sits behind the
 //! `kafka` feature.
@@ -17,6 +17,8 @@ pub mod settings;
 pub mod client;
 #[cfg(feature = "kafka")]
 mod commits;
+#[cfg(feature = "kafka")]
+mod complaints;
 #[cfg(feature = "kafka")]
 mod context;
 #[cfg(feature = "kafka")]

@@ -54,6 +54,8 @@ pub struct Slot {
     pub resumed_at: Option<Instant>,
     /// The last sign of life of its leader: something fetched, or an answer.
     pub heard_at: Option<Instant>,
+    /// The brokers did not let us read it then, and have not since.
+    pub refused_at: Option<Instant>,
     /// The furthest log end anybody told.
     pub end: Option<i64>,
     /// The last thing taken was the end: there is nothing to read, however far the log itself goes.
@@ -87,6 +89,7 @@ impl Slot {
             spoiled: false,
             resumed_at: None,
             heard_at: None,
+            refused_at: None,
             end: None,
             at_end: false,
             asked_at: None,

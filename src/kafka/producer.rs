@@ -63,7 +63,7 @@ fn make(settings: &KafkaSettings) -> Result<Producer, ClientError> {
 impl DeadLetterSink for KafkaDeadLetters {
     fn send(&self, letter: DeadLetter) -> impl Future<Output = DeadLettered> + Send + 'static {
         // Handed to the client before the future is first polled; what is awaited is only the acknowledgement.
-        let sent = self.shared.send(&letter);
+        let (sent, topic) = (self.shared.send(&letter), self.shared.topic.clone());
         async move {
             let acknowledged = match sent {
                 Ok(answer) => answer.await.unwrap_or_else(|_| Err("the producer is gone".to_owned())),
@@ -71,7 +71,7 @@ impl DeadLetterSink for KafkaDeadLetters {
             };
             match acknowledged {
                 Ok(()) => DeadLettered::Acknowledged { letter },
-                Err(error) => DeadLettered::Failed { letter, error },
+                Err(error) => DeadLettered::Failed { letter, error: format!("{topic}: {error}") },
             }
         }
     }
@@ -151,7 +151,8 @@ fn cut(text: &str) -> &str {
 
 fn said(error: &KafkaError) -> String {
     let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown);
-    format!("{}: {error}", ffi::code_name(code as i32))
+    let needed = if code == RDKafkaErrorCode::TopicAuthorizationFailed { ": WRITE on it is needed" } else { "" };
+    format!("{}: {error}{needed}", ffi::code_name(code as i32))
 }
 
 impl ProducerContext<NoCustomPartitioner> for Producing<()> {

@@ -3,7 +3,11 @@
 
 use std::path::PathBuf;
 
-use rdkafka::{ClientContext, client::OAuthToken, error::KafkaError};
+use rdkafka::{
+    ClientContext,
+    client::OAuthToken,
+    error::{KafkaError, RDKafkaErrorCode},
+};
 
 use crate::kafka::{oauth, settings::KafkaSettings};
 
@@ -25,6 +29,10 @@ impl<T: Send + Sync + 'static> ClientContext for Producing<T> {
 
     /// What concerns a record comes back with it; the rest the client deals with.
     fn error(&self, error: KafkaError, reason: &str) {
+        // Each broker's own trouble is told; that it is all of them would be told twenty times a second.
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) {
+            return;
+        }
         tracing::warn!(target: "librdkafka", "{}: {error}: {reason}", self.who);
     }
 

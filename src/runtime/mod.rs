@@ -47,6 +47,8 @@ pub enum SourceNote {
     Resumed { first_record: std::time::Duration },
     /// The client reported an error it deals with itself: its code and its words.
     ClientError { code: String, text: String },
+    /// The brokers know us and let us read nothing (or do again): told when it changes.
+    Refused(bool),
     /// A request over HTTP was no request for the worker; it was answered with this status.
     RequestRefused { status: u16 },
     /// What an earlier run has learnt is taken up.

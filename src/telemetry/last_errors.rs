@@ -18,7 +18,7 @@ pub struct LastError {
     pub at_ms: UnixMillis,
     pub event: &'static str,
     pub text: String,
-    /// How often in a row.
+    /// How often since it is in the list.
     pub times: u64,
 }
 
@@ -32,15 +32,12 @@ impl LastErrors {
     pub fn remember(&self, at: UnixMillis, event: EventName, text: &str) {
         let text = shorten(text, TEXT_MAX);
         let mut ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(last) = ring.back_mut().filter(|last| last.event == event.name() && last.text == text) {
-            last.at_ms = at;
-            last.times += 1;
-            return;
-        }
+        let again = ring.iter().position(|last| last.event == event.name() && last.text == text);
+        let times = again.and_then(|index| ring.remove(index)).map_or(0, |last| last.times);
         if ring.len() >= KEPT {
             ring.pop_front();
         }
-        ring.push_back(LastError { at_ms: at, event: event.name(), text: text.to_owned(), times: 1 });
+        ring.push_back(LastError { at_ms: at, event: event.name(), text: text.to_owned(), times: times + 1 });
     }
 
     /// Oldest first.
@@ -70,6 +67,12 @@ mod tests {
         assert_eq!(list[0].text, "error 6");
         let last = LastError { at_ms: UnixMillis(29), event: "client_error", text: "error 25".to_owned(), times: 5 };
         assert_eq!(list[19], last);
+        // Two that take turns push nothing out.
+        for at in 30..100 {
+            errors.remember(UnixMillis(at), EventName::ClientError, &format!("error {}", 24 + at % 2));
+        }
+        assert_eq!(errors.list()[0], list[0]);
+        assert_eq!((errors.list()[18].times, errors.list()[19].times), (36, 40));
     }
 
     #[test]

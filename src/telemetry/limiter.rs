@@ -1,10 +1,11 @@
-//! How many log events of one kind go out: the first hundred of each second whole, the rest as a number.
+//! How many log events of one kind go out: the first hundred of each second whole, the rest as a number. Of trouble that
+//! lasts only what is new (see [`repeats`](super::repeats)).
 //!
 //! Pure: it is told the time. Metrics are counted whatever it says.
 
 use std::{sync::Mutex, time::Duration};
 
-use super::events::EventName;
+use super::{events::EventName, repeats::Repeats};
 use crate::time::Instant;
 
 /// Events of one kind that go out whole in a second.
@@ -53,11 +54,12 @@ impl Window {
 #[derive(Debug)]
 pub struct Limiter {
     windows: Mutex<[Window; EventName::ALL.len()]>,
+    repeats: Mutex<Repeats>,
 }
 
 impl Default for Limiter {
     fn default() -> Self {
-        Self { windows: Mutex::new([Window::default(); EventName::ALL.len()]) }
+        Self { windows: Mutex::new([Window::default(); EventName::ALL.len()]), repeats: Mutex::default() }
     }
 }
 
@@ -65,6 +67,14 @@ impl Limiter {
     pub fn admit(&self, event: EventName, now: Instant) -> Pass {
         let mut windows = self.windows.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         windows.get_mut(event as usize).map_or(Pass::Whole { suppressed: None }, |window| window.admit(now))
+    }
+
+    /// The same for an event that says this, and may say it again and again.
+    pub fn admit_new(&self, event: EventName, text: &str, now: Instant) -> Pass {
+        let repeated = self.repeats.lock().unwrap_or_else(std::sync::PoisonError::into_inner).admit(text, now);
+        let Pass::Whole { suppressed: repeats } = repeated else { return Pass::LeftOut };
+        let Pass::Whole { suppressed } = self.admit(event, now) else { return Pass::LeftOut };
+        Pass::Whole { suppressed: repeats.map_or(suppressed, |count| Some(count + suppressed.unwrap_or(0))) }
     }
 
     /// What was left out in seconds that are over, by kind; told once.

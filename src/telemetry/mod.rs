@@ -16,6 +16,7 @@ pub mod observer;
 mod partition_names;
 pub mod recorder;
 pub mod reference;
+mod repeats;
 pub mod settings;
 
 use std::sync::Arc;

@@ -3,8 +3,11 @@
 
 #![cfg(feature = "kafka")]
 
+mod broker_killed;
 mod clock;
 mod cluster;
+mod handed_over;
+mod head_of_line;
 mod killed;
 mod latest;
 mod letters;
@@ -19,6 +22,7 @@ mod rebalanced;
 mod revoked;
 mod soak;
 mod topics;
+mod worker_down;
 mod worker_faults;
 
 #[path = "../support/broken_body.rs"]
@@ -31,6 +35,8 @@ mod judge;
 mod kafka;
 #[path = "../support/load.rs"]
 mod load;
+#[path = "../support/protocol.rs"]
+mod protocol;
 #[path = "../support/sidecar.rs"]
 mod sidecar;
 #[path = "../support/stage.rs"]

@@ -79,13 +79,16 @@ fn a_restart_begins_with_what_was_learnt_and_what_is_no_good_is_ignored_with_the
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("learned.json");
     let stage = behind("kept", 60_000);
-    let flags = [("STATE_DIR", dir.path().to_str().unwrap())];
+    let url = format!("{}?key=canary", stage.worker.url());
+    let flags = [("STATE_DIR", dir.path().to_str().unwrap()), ("WORKER_URL", &url)];
     let first = stage.sidecar("first", &flags);
     eventually("batches of 64", WITHIN, || (stage.worker.books().batch_max >= 64).then_some(()));
     assert!(first.stop().0.success());
     let kept: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
     let batch = kept["learned"]["routes"][0]["batch_records"].as_u64().unwrap();
     assert!(batch >= 64, "{kept}");
+    let worker = kept["worker"].as_str().unwrap();
+    assert!(worker.starts_with(&url.replace("key=canary", "***#")) && !worker.contains("canary"), "{worker}");
 
     let (again, recalled) = start(&stage, "again", &flags, "state_recalled");
     assert_eq!(recalled["routes"], 1);

@@ -13,9 +13,7 @@ const RECORDS: u64 = 3_000;
 const HOLDING: i64 = 5;
 
 fn all_but_one(entries: &[Entry]) -> Reply {
-    let status = |entry: &Entry| if entry.offset == HOLDING { "RETRY" } else { "SUCCESS" };
-    let each = entries.iter().map(|e| format!(r#"{{"entryId":"{}","status":"{}"}}"#, e.entry_id, status(e)));
-    Reply::Body(format!(r#"{{"statuses":[{}]}}"#, each.collect::<Vec<_>>().join(",")))
+    Reply::each(entries, |entry| if entry.offset == HOLDING { "RETRY" } else { "SUCCESS" })
 }
 
 /// All but two records are delivered and known to the group.

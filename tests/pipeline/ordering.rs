@@ -23,17 +23,14 @@ fn with_ordering_by_key_a_retried_record_is_not_overtaken_by_its_own_key() {
     // Every 37th record is retried once; what is said to have succeeded goes into the book in the order it is said.
     let reply = move |entries: &[Entry]| {
         let mut book = book.lock().unwrap();
-        let mut each = Vec::new();
-        for entry in entries {
+        Reply::each(entries, |entry| {
             let n = number(entry);
             let retry = n % 37 == 5 && entry.attempt == 1;
             if !retry {
                 book.entry(n % KEYS).or_default().push(n);
             }
-            let status = if retry { "RETRY" } else { "SUCCESS" };
-            each.push(format!(r#"{{"entryId":"{}","status":"{status}"}}"#, entry.entry_id));
-        }
-        Reply::Body(format!(r#"{{"statuses":[{}]}}"#, each.join(",")))
+            if retry { "RETRY" } else { "SUCCESS" }
+        })
     };
     let stage =
         Stage::new("by-key", 2, Behaviour { delay_of: Box::new(|_| Duration::from_millis(2)), reply: Box::new(reply) });

@@ -32,7 +32,7 @@ impl Sidecar {
         Self::spawn(command, log, flags, out.try_clone().unwrap(), out)
     }
 
-    /// The same with all of its output in one pipe, which is read by whoever gets the other end, or by nobody.
+    /// With all of its output in one pipe, which is read by whoever gets the other end, or by nobody.
     pub fn start_piped(name: &str, flags: &[(&str, &str)]) -> (Self, PipeReader) {
         let (reader, writer) = std::io::pipe().unwrap();
         (Self::spawn(&[], log_file(name), flags, writer.try_clone().unwrap(), writer), reader)
@@ -46,7 +46,9 @@ impl Sidecar {
         err: impl Into<Stdio>,
     ) -> Self {
         let admin = free_addr();
-        let words = [command, &[env!("CARGO_BIN_EXE_sluicegate"), "run"]].concat();
+        let program = binary();
+        let program = program.to_str().unwrap();
+        let words = [command, &[program, "run"]].concat();
         let child = Command::new(words[0])
             .args(&words[1..])
             .env_clear()
@@ -158,6 +160,11 @@ impl Drop for Sidecar {
             tail.iter().rev().for_each(|line| eprintln!("{line}"));
         }
     }
+}
+
+/// The binary of this build, or another: `SLUICEGATE_BINARY`, for what needs TLS.
+pub fn binary() -> PathBuf {
+    std::env::var_os("SLUICEGATE_BINARY").map_or_else(|| env!("CARGO_BIN_EXE_sluicegate").into(), PathBuf::from)
 }
 
 /// Looks every few milliseconds until there is something to see.

@@ -5,19 +5,21 @@
 use std::{
     io::PipeReader,
     net::SocketAddr,
+    path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use rdkafka::{
     error::KafkaError,
-    message::{BorrowedMessage, Header, Headers as _, Message as _, OwnedHeaders},
+    message::{BorrowedMessage, Header, Headers as _, Message as _, OwnedHeaders, Timestamp},
 };
 
 use crate::{
     fault_proxy::FaultProxy,
     judge::{Happening, History, Repeats, Rules, Verdict},
-    kafka::{GroupReader, Writer, committed, real::RealKafka, unique, watermarks},
+    kafka::{GroupReader, Writer, committed, read_each, real::RealKafka, unique, watermarks},
+    protocol::group_flags,
     sidecar::{Sidecar, eventually},
     watcher::Watcher,
     worker::{Behaviour, LedgerWorker, number},
@@ -43,7 +45,7 @@ pub struct Stage {
 }
 
 enum Broker {
-    Shared,
+    Shared(&'static RealKafka),
     Own(RealKafka),
 }
 
@@ -63,12 +65,22 @@ impl Place {
 
     /// The broker of this test binary.
     pub fn shared() -> Self {
-        Self::on(|| Broker::Shared)
+        Self::shared_as(RealKafka::shared)
+    }
+
+    /// Another one that is everybody's.
+    pub fn shared_as(broker: fn() -> &'static RealKafka) -> Self {
+        Self::on(|| Broker::Shared(broker()))
     }
 
     /// A broker that can be killed.
     pub fn own() -> Self {
-        Self::on(|| Broker::Own(RealKafka::start_own()))
+        Self::own_as(RealKafka::start_own)
+    }
+
+    /// Another one that can be killed.
+    pub fn own_as(start: fn() -> RealKafka) -> Self {
+        Self::on(|| Broker::Own(start()))
     }
 
     /// Several nodes that can be killed, each with every partition.
@@ -79,15 +91,21 @@ impl Place {
     /// A broker that the sidecar reaches only through the proxy.
     pub fn behind(proxy: &FaultProxy) -> Self {
         let place = Self::on(|| Broker::Own(RealKafka::start_behind(proxy.addr.port())));
-        proxy.towards(place.broker.get().behind_proxy);
+        proxy.towards(place.broker.get().beside[0]);
         Self { through: Some(proxy.addr), ..place }
+    }
+
+    /// The sidecar comes to the broker by this one of its listeners beside the plain one.
+    pub fn by(self, listener: usize) -> Self {
+        let port = self.broker.get().beside[listener];
+        Self { through: Some(SocketAddr::from(([127, 0, 0, 1], port))), ..self }
     }
 }
 
 impl Broker {
     fn get(&self) -> &RealKafka {
         match self {
-            Self::Shared => RealKafka::shared(),
+            Self::Shared(kafka) => kafka,
             Self::Own(kafka) => kafka,
         }
     }
@@ -127,6 +145,11 @@ impl Stage {
         }
     }
 
+    /// The broker's directory.
+    pub fn broker_dir(&self) -> &Path {
+        self.kafka.get().dir()
+    }
+
     /// The broker, which must be the stage's own: to be killed and started again.
     pub fn kafka(&mut self) -> &mut RealKafka {
         let Broker::Own(kafka) = &mut self.kafka else { panic!("the broker is everybody's") };
@@ -161,9 +184,20 @@ impl Stage {
         self.writer = Arc::new(witnessed(&self.brokers, &self.topic, &self.history));
     }
 
-    /// A dead-letter topic beside the topic.
+    /// A dead-letter topic beside the topic. Its letters say when the broker took them.
     pub fn dead_letters(&self) -> String {
-        self.another_topic("dead", 1)
+        self.another_topic_with("dead", 1, &[("message.timestamp.type", "LogAppendTime")])
+    }
+
+    /// Writes the letters in there into the history, each with its moment; how many there are.
+    pub fn read_dead_letters(&self, topic: &str) -> usize {
+        let mut letters = Vec::new();
+        read_each(&self.brokers, topic, |letter| {
+            letters.push(lettered(letter).expect("a letter says where it is from"))
+        });
+        let many = letters.len();
+        self.history.all().extend(letters);
+        many
     }
 
     /// Starts a sidecar on the stage; `flags` come on top of what it needs to know.
@@ -209,13 +243,18 @@ impl Stage {
         self.writer.flush();
     }
 
-    /// One JSON record with its number, its key, and perhaps a deadline.
+    /// One JSON record with its number, a key of its own, and perhaps a deadline.
     pub fn send(&self, number: u64, deadline_ms: Option<i64>) {
+        self.send_as(&format!("k{number}"), number, deadline_ms);
+    }
+
+    /// The same with this key.
+    pub fn send_as(&self, key: &str, number: u64, deadline_ms: Option<i64>) {
         let headers = deadline_ms.map(|deadline| {
             let text = deadline.to_string();
             OwnedHeaders::new().insert(Header { key: "deadline_ms", value: Some(&text) })
         });
-        let (key, value) = (format!("k{number}"), format!(r#"{{"n":{number}}}"#));
+        let value = format!(r#"{{"n":{number}}}"#);
         let partition = (number % self.partitions as u64) as i32;
         self.writer.send(partition, Some(key.as_bytes()), Some(value.as_bytes()), headers);
     }
@@ -252,8 +291,8 @@ impl Stage {
         delivered
     }
 
-    /// To be said when a sidecar was killed: waits until the worker has finished what it had begun, and writes down what
-    /// the group has committed.
+    /// To be said when a sidecar was killed, or the broker was and is back: waits until the worker has finished what it had
+    /// begun, and writes down what the group has committed. Nothing may be finished again before that.
     pub fn killed(&self) {
         eventually("the worker is idle", Duration::from_secs(30), || {
             (self.worker.books().in_flight == 0).then_some(())
@@ -298,31 +337,6 @@ impl Stage {
     }
 }
 
-/// Whether the stories run under the newer group protocol (KIP-848): `CHAOS_GROUP_PROTOCOL=consumer`.
-pub fn is_new_protocol() -> bool {
-    std::env::var("CHAOS_GROUP_PROTOCOL").is_ok_and(|protocol| protocol == "consumer")
-}
-
-/// A member's lasting name, with which one that was killed takes its place at once instead of waiting for a session
-/// timeout. The newer protocol waits for the session all the same, and refuses the name until then: no name there.
-pub fn lasting_name() -> &'static [(&'static str, &'static str)] {
-    if is_new_protocol() { &[] } else { &[("KAFKA_GROUP_INSTANCE_ID", "one")] }
-}
-
-/// Under the newer protocol the client notices by an answered heartbeat alone that the group has dropped it, and goes on
-/// reading until then: nothing is lost or committed over, but more comes twice.
-pub fn repeats_of_a_cut_off(classic: Repeats) -> Repeats {
-    if is_new_protocol() { Repeats::AtMost(u64::MAX) } else { classic }
-}
-
-/// A session short enough to wait for. Under the newer protocol it is the broker's, and just as long.
-fn group_flags() -> &'static [(&'static str, &'static str)] {
-    if is_new_protocol() {
-        return &[("KAFKA_GROUP_PROTOCOL", "consumer")];
-    }
-    &[("KAFKA_CFG_SESSION_TIMEOUT_MS", "6000"), ("KAFKA_CFG_HEARTBEAT_INTERVAL_MS", "500")]
-}
-
 /// A writer whose every record gets into the history.
 fn witnessed(brokers: &str, topic: &str, history: &History) -> Writer {
     let told = history.clone();
@@ -337,6 +351,15 @@ fn produced(history: &History, record: &BorrowedMessage<'_>) {
     let deadline = headers.filter(|header| header.key == "deadline_ms").find_map(|header| header.value);
     let deadline_ms = deadline.and_then(|text| std::str::from_utf8(text).ok()?.parse().ok());
     history.add(Happening::Produced { place: (record.partition(), record.offset()), number, deadline_ms });
+}
+
+/// What a dead letter tells the judge.
+fn lettered(letter: &BorrowedMessage<'_>) -> Option<Happening> {
+    let headers = letter.headers()?;
+    let text = |name| std::str::from_utf8(headers.iter().find(|header| header.key == name)?.value?).ok();
+    let place = (text("sluicegate-source-partition")?.parse().ok()?, text("sluicegate-source-offset")?.parse().ok()?);
+    let Timestamp::LogAppendTime(at_ms) = letter.timestamp() else { return None };
+    Some(Happening::Lettered { place, at_ms })
 }
 
 /// A record of about a hundred bytes.

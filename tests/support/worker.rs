@@ -119,6 +119,14 @@ impl Behaviour {
     }
 }
 
+impl Reply {
+    /// 200 with a status for each entry: SUCCESS, RETRY or DROP.
+    pub fn each(entries: &[Entry], mut status: impl FnMut(&Entry) -> &'static str) -> Self {
+        let each = entries.iter().map(|e| format!(r#"{{"entryId":"{}","status":"{}"}}"#, e.entry_id, status(e)));
+        Self::Body(format!(r#"{{"statuses":[{}]}}"#, each.collect::<Vec<_>>().join(",")))
+    }
+}
+
 /// The books.
 #[derive(Debug, Default)]
 pub struct Books {

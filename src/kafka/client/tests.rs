@@ -68,6 +68,15 @@ fn the_back_off_after_a_full_prefetch_never_passes_ten_milliseconds() {
 }
 
 #[test]
+fn topics_that_are_named_are_asked_for_every_half_minute_and_all_there_are_as_seldom_as_the_client_likes() {
+    const NAME: &str = "topic.metadata.refresh.interval.ms";
+    let asked = |settings: &KafkaSettings| consumer_properties(settings).unwrap().get(NAME).cloned();
+    assert_eq!(asked(&settings()).as_deref(), Some("30000"));
+    assert_eq!(asked(&KafkaSettings { topics: vec!["^a.*".to_owned()], ..settings() }), None);
+    assert_eq!(asked(&with(NAME, "500")).as_deref(), Some("500"));
+}
+
+#[test]
 fn the_newer_group_protocol_leaves_the_session_to_the_broker() {
     let newer = KafkaSettings { group_protocol: GroupProtocol::Consumer, ..settings() };
     let properties = consumer_properties(&newer).unwrap();

@@ -58,6 +58,13 @@ impl Poller {
             let text = "the client's own commit failed".to_owned();
             self.outbox.note(SourceNote::ClientError { code: commits::name(code), text });
         }
+        // The answer to one that had something in it shows whether the group lets us.
+        let mut codes = answered.iter().map(|a| a.code).chain([code]);
+        if codes.clone().any(|code| code == Code::GroupAuthorizationFailed) {
+            self.refused = true;
+        } else if !answered.is_empty() && codes.all(|code| code == Code::NoError) {
+            self.refused = false;
+        }
         // While a revoke is drained the client may not notice, or not say, that it was thrown out of the group.
         if answered.iter().map(|a| a.code).chain([code]).any(commits::is_expulsion) {
             self.lose_revoked();

@@ -31,6 +31,7 @@ use crate::{
     engine::event::{Command, Pulse},
     kafka::{
         commits::{self, Commits},
+        complaints::{self, Complaints},
         context::{Consumer, Context, Notice},
         ffi::{self, Message, Queue, Reader},
         heartbeat::Heartbeat,
@@ -96,6 +97,11 @@ pub struct Poller {
     stash: Stash,
     pauses: Pauses,
     commits: Commits,
+    complaints: Complaints,
+    /// The brokers let us into no group, or see no topic of ours: since the last time that they did not.
+    refused: bool,
+    /// What the driver was last told of that.
+    told_refused: bool,
     assigning: Option<assigning::Assigning>,
     assignments: u64,
     revoke: Option<rebalance::Revoke>,
@@ -148,6 +154,9 @@ impl Poller {
             stash: Stash::new(settings.max_poll_records, settings.max_record_bytes),
             pauses: Pauses::default(),
             commits: Commits::default(),
+            complaints: Complaints::of(settings),
+            refused: false,
+            told_refused: false,
             assigning: None,
             assignments: 0,
             revoke: None,
@@ -235,15 +244,21 @@ impl Poller {
                 Notice::Assign(listed) => self.on_assign(listed),
                 Notice::Revoke { listed, lost } => self.on_revoke(listed, lost),
                 Notice::Committed { code, offsets } => self.on_committed(code, &offsets),
-                Notice::Error { code, text } => self.on_error(code as i32, text),
+                Notice::Error { code, text } => self.on_error(code as i32, &text),
             }
         }
     }
 
-    fn on_error(&mut self, code: i32, text: String) {
+    fn on_error(&mut self, code: i32, text: &str) {
         if let Some((code, text)) = self.consumer.client().fatal_error() {
             return self.fail(format!("{}: {text}", commits::name(code)));
         }
+        self.refused |= complaints::is_refusal(code);
+        self.complain(code, text);
+    }
+
+    fn complain(&mut self, code: i32, said: &str) {
+        let text = self.complaints.word(code, said);
         self.outbox.note(SourceNote::ClientError { code: ffi::code_name(code), text });
     }
 

@@ -18,12 +18,17 @@ use crate::{
         partitions::{self, Slot},
     },
     record::PartitionId,
+    runtime::SourceNote,
 };
 
 pub const EVERY: Duration = Duration::from_secs(1);
 
 /// Not heard of for this long: asked about.
 const QUIET: Duration = Duration::from_secs(2);
+
+/// Refused for this long: asked for again. The client tells a refusal once, and says nothing when it is over and there
+/// is nothing to read; put to its place anew it tells whichever it is.
+const REFUSED: Duration = Duration::from_secs(5);
 
 /// Heard of within this: its leader answers. Long enough for a question and its time limit.
 const ALIVE: Duration = Duration::from_secs(5);
@@ -33,7 +38,7 @@ impl Poller {
         if self.phase != Phase::Running {
             return;
         }
-        let (mut told, mut ask) = (Vec::new(), Vec::new());
+        let (mut told, mut ask, mut refused) = (Vec::new(), Vec::new(), Vec::new());
         for (id, slot) in self.partitions.iter_mut() {
             if slot.phase != partitions::Phase::Assigned {
                 continue;
@@ -46,14 +51,29 @@ impl Poller {
             if is_older(slot.heard_at, now, QUIET) && is_older(slot.asked_at, now, QUIET) {
                 ask.push(id);
             }
-            let leader_answers = !is_older(slot.heard_at, now, ALIVE);
+            if let Some(at) = slot.refused_at {
+                refused.push((id, now.saturating_duration_since(at) >= REFUSED));
+            }
+            // One that we may not read stands still for a reason, whoever answers.
+            let leader_answers = slot.refused_at.is_none() && !is_older(slot.heard_at, now, ALIVE);
             told.push(Progress { partition: id, position: slot.handed, end: slot.end, leader_answers });
         }
         let (lost, quiet): (Vec<_>, Vec<_>) = ask.into_iter().partition(|id| self.is_spoiled(*id));
         self.ask(About::LogEnd, &quiet);
         self.ask(About::Committed, &lost);
+        self.tell_refused(refused.len() == told.len() && !told.is_empty());
         if !told.is_empty() {
             self.outbox.progress(told);
+        }
+        let due: Vec<_> = refused.into_iter().filter(|(_, due)| *due).map(|(id, _)| id).collect();
+        self.place(&due);
+    }
+
+    /// `everything`: every partition that we have is refused.
+    fn tell_refused(&mut self, everything: bool) {
+        let refused = self.refused || everything;
+        if std::mem::replace(&mut self.told_refused, refused) != refused {
+            self.outbox.note(SourceNote::Refused(refused));
         }
     }
 

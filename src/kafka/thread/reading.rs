@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use crate::{
     engine::event::{Event, PartitionEnd},
     kafka::{
-        ffi::{self, Kind, Message},
+        complaints,
+        ffi::{Kind, Message},
         partitions::Phase,
         stash::Polled,
     },
@@ -48,7 +49,7 @@ impl super::Poller {
                 }
                 slot.taken = Some(message.offset().saturating_add(1));
                 slot.at_end = false;
-                slot.heard_at = Some(now);
+                (slot.heard_at, slot.refused_at) = (Some(now), None);
                 let (number, resumed) = (slot.number, slot.resumed_at.take());
                 if let Some(resumed) = resumed {
                     self.tell_resumed(resumed, now);
@@ -64,13 +65,14 @@ impl super::Poller {
                 (slot.end, slot.at_end) = (Some(message.offset()), true);
                 // Nothing was waiting to come first.
                 slot.resumed_at = None;
-                slot.heard_at = Some(now);
+                (slot.heard_at, slot.refused_at) = (Some(now), None);
                 self.stash.push_end(PartitionEnd { partition: id, offset: message.offset() });
             }
             Kind::Error(code) => {
                 slot.spoiled = slot.taken.is_none();
+                slot.refused_at = complaints::is_refusal(code).then_some(now);
                 let text = format!("{} [{}]: {}", slot.topic, slot.number, message.error_text());
-                self.outbox.note(SourceNote::ClientError { code: ffi::code_name(code), text });
+                self.complain(code, &text);
             }
         }
     }

@@ -110,7 +110,7 @@ impl Telemetry {
                 self.instruments.resume_first_record.record(first_record.as_secs_f64());
             }
             SourceNote::RequestRefused { status } => self.instruments.requests_refused.add(&status.to_string(), 1),
-            SourceNote::Recalled { .. } | SourceNote::NotRecalled { .. } => {}
+            SourceNote::Refused(_) | SourceNote::Recalled { .. } | SourceNote::NotRecalled { .. } => {}
             SourceNote::Kept(outcome) => {
                 self.instruments.state_writes.add(if outcome.is_ok() { "ok" } else { "failed" }, 1);
             }

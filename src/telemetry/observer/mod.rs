@@ -49,7 +49,16 @@ impl Telemetry {
 
     /// Whether one more event of this kind goes out, and how many were left out before it.
     fn admit(&mut self, event: EventName, now: Now) -> Option<Option<u64>> {
-        match self.limiter.admit(event, now.mono) {
+        self.counted(event, self.limiter.admit(event, now.mono))
+    }
+
+    /// The same for trouble that may last: nothing that says the same as a moment ago.
+    fn admit_new(&mut self, event: EventName, text: &str, now: Now) -> Option<Option<u64>> {
+        self.counted(event, self.limiter.admit_new(event, text, now.mono))
+    }
+
+    fn counted(&mut self, event: EventName, pass: Pass) -> Option<Option<u64>> {
+        match pass {
             Pass::Whole { suppressed } => Some(suppressed),
             Pass::LeftOut => {
                 self.instruments.log_suppressed.add(event.name(), 1);

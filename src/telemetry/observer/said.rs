@@ -23,10 +23,18 @@ const KEY_MAX: usize = 128;
 const DETAIL_MAX: usize = 1024;
 
 /// Says one event, if its level is on and its second is not used up; nothing in the braces is looked at otherwise.
+///
+/// With `new TEXT` only when it does not say the same again.
 macro_rules! say {
     ($self:ident, $now:expr, $event:ident, $message:literal, { $($fields:tt)* }) => {
+        say!(@ $self.admit(EventName::$event, $now), $event, $message, { $($fields)* })
+    };
+    ($self:ident, $now:expr, new $text:expr, $event:ident, $message:literal, { $($fields:tt)* }) => {
+        say!(@ $self.admit_new(EventName::$event, $text, $now), $event, $message, { $($fields)* })
+    };
+    (@ $admit:expr, $event:ident, $message:literal, { $($fields:tt)* }) => {
         if tracing::enabled!(target: "sluicegate", EventName::$event.level())
-            && let Some(suppressed) = $self.admit(EventName::$event, $now)
+            && let Some(suppressed) = $admit
         {
             tracing::event!(
                 target: "sluicegate", EventName::$event.level(),
@@ -247,9 +255,11 @@ impl Telemetry {
             });
         }
         if !refused.is_empty() {
-            say!(self, now, CommitRefused, "not committed", {
-                tps = ?self.names.tps(refused.iter().map(|result| result.partition)), offsets = ?offsets(&refused),
-                codes = ?refused.iter().map(|result| code(result)).collect::<Vec<_>>(),
+            let tps = self.names.tps(refused.iter().map(|result| result.partition));
+            let codes = refused.iter().map(|result| code(result)).collect::<Vec<_>>();
+            // It is asked for again, and what the group refuses it refuses for long.
+            say!(self, now, new &format!("{tps:?} {codes:?}"), CommitRefused, "not committed", {
+                tps = ?tps, offsets = ?offsets(&refused), codes = ?codes,
                 epoch_over = refused.iter().all(|result| matches!(result.outcome, CommitOutcome::EpochOver(_))),
                 took_ms = millis(took)
             });
@@ -323,6 +333,8 @@ impl Telemetry {
                     first_record_ms = millis(*first_record)
                 });
             }
+            // What was refused is told with the client's errors.
+            SourceNote::Refused(_) => {}
             // Counted; whoever asked was told why.
             SourceNote::RequestRefused { .. } => {}
             SourceNote::Recalled { routes, concurrency, age } => {
@@ -343,7 +355,8 @@ impl Telemetry {
                 });
             }
             SourceNote::ClientError { code, text } => {
-                say!(self, now, ClientError, "the client reports an error it deals with itself", {
+                let said = format!("{code}: {text}");
+                say!(self, now, new &said, ClientError, "the client reports an error it deals with itself", {
                     code = code.as_str(), detail = shorten(text, DETAIL_MAX)
                 });
             }

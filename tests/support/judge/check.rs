@@ -1,6 +1,6 @@
 //! The checks.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::{
     Happening, Place,
@@ -20,16 +20,16 @@ pub enum Repeats {
 #[derive(Debug, Clone, Copy)]
 pub struct Rules {
     pub repeats: Repeats,
-    /// Records with the same key here are sent one after the other is finished; those of one request are in order by
-    /// themselves.
+    /// Records with the same key here are sent one after the other is finished, or refused for good; those of one request
+    /// are in order by themselves.
     pub order: Option<fn(Place, u64) -> u64>,
-    /// How long a record may be under way from the last look at its deadline to the worker.
+    /// How long a record may be under way from the last look at its deadline to the worker, on a busy machine.
     pub late_ms: i64,
 }
 
 impl Rules {
     pub const fn repeats(repeats: Repeats) -> Self {
-        Self { repeats, order: None, late_ms: 50 }
+        Self { repeats, order: None, late_ms: 250 }
     }
 }
 
@@ -37,10 +37,13 @@ impl Rules {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Verdict {
     pub produced: u64,
+    /// Finished by the worker, by their dead letters, and by nothing but their deadlines.
     pub done: u64,
+    pub lettered: u64,
+    pub expired: u64,
     /// Never finished, by anybody.
     pub missing: Vec<Place>,
-    /// Came to the worker and was never produced, or was aborted, or says it is another record.
+    /// Came to the worker or into the dead letters and was never produced, or was aborted, or says it is another record.
     pub made_up: Vec<Place>,
     /// Came to the worker after its deadline.
     pub late: Vec<Place>,
@@ -101,6 +104,8 @@ struct Judge {
     keys: BTreeMap<u64, (Vec<Place>, usize)>,
     /// The request that is being read and what came in it.
     request: (u64, BTreeSet<Place>),
+    /// Dead letters that are not taken yet, the earliest first.
+    letters: VecDeque<(i64, Place)>,
     committed: Vec<i64>,
     /// What was committed at the last kill.
     at_kill: Vec<i64>,
@@ -109,15 +114,15 @@ struct Judge {
 }
 
 impl Judge {
-    /// What was produced, removed and dead-lettered is known from the beginning: the worker can have a record before
-    /// its producer has the acknowledgement, and dead letters are read at the end.
+    /// What was produced and removed is known from the beginning: the worker can have a record before its producer has
+    /// the acknowledgement. A dead letter, too, is known, and counts from its own moment on.
     fn new(history: &[Happening], rules: Rules) -> Self {
         let mut lanes: BTreeMap<i32, Lane> = BTreeMap::new();
-        let mut aborted = BTreeSet::new();
+        let (mut aborted, mut letters) = (BTreeSet::new(), Vec::new());
         for happening in history {
             if let Happening::Produced { place, number, deadline_ms } = happening {
                 let (offset, number, deadline_ms) = (place.1, *number, *deadline_ms);
-                let known = Known { offset, number, deadline_ms, excused: false, done_in: None };
+                let known = Known { offset, number, deadline_ms, refused: false, removed: false, done_in: None };
                 lanes.entry(place.0).or_default().records.push(known);
             }
         }
@@ -125,17 +130,19 @@ impl Judge {
         for happening in history {
             match happening {
                 Happening::Aborted { number } => drop(aborted.insert(*number)),
-                Happening::Lettered { place } => {
+                Happening::Lettered { place, at_ms } => {
+                    letters.push((*at_ms, *place));
                     let known = lanes.get_mut(&place.0).and_then(|lane| lane.find(place.1));
-                    known.into_iter().for_each(|record| record.excused = true);
+                    known.into_iter().for_each(|record| record.refused = true);
                 }
                 Happening::Removed { partition, before } => {
                     let records = lanes.get_mut(partition).into_iter().flat_map(|lane| &mut lane.records);
-                    records.filter(|record| record.offset < *before).for_each(|record| record.excused = true);
+                    records.filter(|record| record.offset < *before).for_each(|record| record.removed = true);
                 }
                 _ => {}
             }
         }
+        letters.sort_unstable();
         let mut keys: BTreeMap<u64, (Vec<Place>, usize)> = BTreeMap::new();
         if let Some(key) = rules.order {
             for (partition, lane) in &lanes {
@@ -152,6 +159,7 @@ impl Judge {
             aborted,
             keys,
             request: (0, BTreeSet::new()),
+            letters: letters.into(),
             committed: Vec::new(),
             at_kill: Vec::new(),
             last_ms: 0,
@@ -160,9 +168,13 @@ impl Judge {
     }
 
     fn take(&mut self, happening: &Happening) {
+        if let Some(now) = happening.at_ms() {
+            self.last_ms = self.last_ms.max(now);
+            self.letters_until(now);
+        }
         match happening {
             Happening::Sent { request, place, number, at_ms } => self.sent(*request, *place, *number, *at_ms),
-            Happening::Done { place } => self.done(*place),
+            Happening::Done { place } => self.finished(*place, |verdict| &mut verdict.done),
             Happening::Committed { offsets, at_ms } => self.committed(offsets, *at_ms),
             Happening::Killed { committed, at_ms } => {
                 self.committed(committed, *at_ms);
@@ -183,8 +195,18 @@ impl Judge {
         self.lanes.get_mut(&place.0)?.find(place.1)
     }
 
+    /// Takes in the dead letters that the broker had by then.
+    fn letters_until(&mut self, at_ms: i64) {
+        while let Some((_, place)) = self.letters.front().copied().filter(|(taken_ms, _)| *taken_ms <= at_ms) {
+            self.letters.pop_front();
+            if self.known(place).is_none() {
+                self.verdict.made_up.push(place);
+            }
+            self.finished(place, |verdict| &mut verdict.lettered);
+        }
+    }
+
     fn sent(&mut self, request: u64, place: Place, number: Option<u64>, at_ms: i64) {
-        self.last_ms = self.last_ms.max(at_ms);
         let late_ms = self.rules.late_ms;
         let aborted = number.is_some_and(|number| self.aborted.contains(&number));
         let Some(record) = self.known(place) else { return self.verdict.made_up.push(place) };
@@ -213,7 +235,8 @@ impl Judge {
         let Some((places, first)) = self.keys.get_mut(&key) else { return false };
         let lanes = &mut self.lanes;
         let mut finished = |(partition, offset): Place| {
-            lanes.get_mut(&partition).and_then(|lane| lane.find(offset)).is_none_or(|record| record.is_finished(at_ms))
+            let record = lanes.get_mut(&partition).and_then(|lane| lane.find(offset));
+            record.is_none_or(|record| record.refused || record.is_finished(at_ms))
         };
         while places.get(*first).is_some_and(|place| finished(*place)) {
             *first += 1;
@@ -222,12 +245,12 @@ impl Judge {
         earlier.into_iter().any(|earlier| !finished(*earlier) && !self.request.1.contains(earlier))
     }
 
-    fn done(&mut self, place: Place) {
+    fn finished(&mut self, place: Place, count: fn(&mut Verdict) -> &mut u64) {
         let life = self.verdict.kills;
         let floor = at(&self.at_kill, place.0);
         let Some(record) = self.known(place) else { return };
         let before = record.done_in.replace(life);
-        let Some(before) = before else { return self.verdict.done += 1 };
+        let Some(before) = before else { return *count(&mut self.verdict) += 1 };
         self.verdict.repeats += 1;
         let wrongly = match self.rules.repeats {
             Repeats::Uncommitted => before == life || place.1 < floor,
@@ -239,7 +262,6 @@ impl Judge {
     }
 
     fn committed(&mut self, offsets: &[i64], at_ms: i64) {
-        self.last_ms = self.last_ms.max(at_ms);
         for (number, lane) in &mut self.lanes {
             let committed = at(offsets, *number);
             if committed < at(&self.committed, *number) {
@@ -255,7 +277,10 @@ impl Judge {
     }
 
     fn sum_up(mut self) -> Verdict {
+        self.letters_until(i64::MAX);
         for (number, lane) in &self.lanes {
+            let expired = lane.records.iter().filter(|record| record.only_expired(self.last_ms));
+            self.verdict.expired += expired.count() as u64;
             let missing = lane.records.iter().filter(|record| !record.is_finished(self.last_ms));
             self.verdict.missing.extend(missing.map(|record| (*number, record.offset)));
         }

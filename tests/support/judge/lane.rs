@@ -14,15 +14,27 @@ pub struct Known {
     pub offset: i64,
     pub number: u64,
     pub deadline_ms: Option<i64>,
-    /// In the dead letters, or gone from the broker: finished without the worker.
-    pub excused: bool,
-    /// The sidecar's life (kills so far) in which the worker last finished it.
+    /// Ends in the dead letters: once the worker has refused it, those of its key behind it may go while its letter is
+    /// still under way.
+    pub refused: bool,
+    /// Gone from the broker: finished without anybody.
+    pub removed: bool,
+    /// The sidecar's life (kills so far) in which the worker last finished it, or its dead letter was taken.
     pub done_in: Option<u32>,
 }
 
 impl Known {
     pub fn is_finished(&self, at_ms: i64) -> bool {
-        self.done_in.is_some() || self.excused || self.deadline_ms.is_some_and(|deadline| deadline < at_ms)
+        self.done_in.is_some() || self.removed || self.has_expired(at_ms)
+    }
+
+    fn has_expired(&self, at_ms: i64) -> bool {
+        self.deadline_ms.is_some_and(|deadline| deadline < at_ms)
+    }
+
+    /// Whether nothing finished it but its deadline.
+    pub fn only_expired(&self, at_ms: i64) -> bool {
+        self.done_in.is_none() && !self.removed && self.has_expired(at_ms)
     }
 }
 
@@ -40,7 +52,7 @@ impl Lane {
         self.records.get(self.first)
     }
 
-    /// Records the worker has finished at or after this offset.
+    /// Records at or after this offset that the worker or a dead letter has finished.
     pub fn done_from(&self, offset: i64) -> u64 {
         let from = self.records.partition_point(|record| record.offset < offset);
         self.records[from..].iter().filter(|record| record.done_in.is_some()).count() as u64

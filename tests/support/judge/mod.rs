@@ -23,16 +23,32 @@ pub enum Happening {
     Aborted { number: u64 },
     /// The broker no longer has what lies before this offset (retention, a topic deleted): nobody can deliver it.
     Removed { partition: i32, before: i64 },
-    /// The record is in the dead-letter topic.
-    Lettered { place: Place },
+    /// The broker took the record's dead letter, at this moment of its own clock, which is everybody's here. Told at the
+    /// end of a story; it counts from that moment on.
+    Lettered { place: Place, at_ms: i64 },
     /// A record came to the worker, in this request.
     Sent { request: u64, place: Place, number: Option<u64>, at_ms: i64 },
     /// The worker is about to answer with success for it.
     Done { place: Place },
     /// What the broker said the group has committed, by partition number.
     Committed { offsets: Vec<i64>, at_ms: i64 },
-    /// A sidecar was killed, the worker has finished what it had begun, and this is what the group has committed.
+    /// A sidecar was killed, or the broker that it commits to. The worker has finished what it had begun, and this is what
+    /// the group has committed.
     Killed { committed: Vec<i64>, at_ms: i64 },
+}
+
+impl Happening {
+    /// When it happened, where that is known. What happens next happens no earlier.
+    const fn at_ms(&self) -> Option<i64> {
+        match self {
+            Self::Sent { at_ms, .. } | Self::Committed { at_ms, .. } | Self::Killed { at_ms, .. } => Some(*at_ms),
+            Self::Produced { .. }
+            | Self::Aborted { .. }
+            | Self::Removed { .. }
+            | Self::Lettered { .. }
+            | Self::Done { .. } => None,
+        }
+    }
 }
 
 /// The shared history of one topic.

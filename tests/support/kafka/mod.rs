@@ -65,6 +65,8 @@ pub fn with(mut settings: KafkaSettings, name: &str, value: &str) -> KafkaSettin
 pub fn client(brokers: &str) -> ClientConfig {
     let mut config = ClientConfig::new();
     config.set("bootstrap.servers", brokers).set("allow.auto.create.topics", "false");
+    // A broker that was killed is seen soon after it is back.
+    config.set("reconnect.backoff.max.ms", "500");
     config
 }
 
@@ -85,7 +87,8 @@ impl ProducerContext for Acknowledged {
     fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
         match result {
             Ok(record) => (self.0)(record),
-            Err((error, _)) => panic!("produce: {error}"),
+            // What is thrown away because a test has failed already says nothing new.
+            Err((error, _)) => assert!(std::thread::panicking(), "produce: {error}"),
         }
     }
 }
@@ -207,18 +210,23 @@ pub type Read = (Vec<u8>, Vec<(String, String)>);
 
 /// Everything in a topic of one partition.
 pub fn read_all(brokers: &str, topic: &str) -> Vec<Read> {
+    let text = |bytes: Option<&[u8]>| String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned();
+    let mut all = Vec::new();
+    read_each(brokers, topic, |record| {
+        let headers = record.headers().into_iter().flat_map(|headers| headers.iter());
+        let headers = headers.map(|header| (header.key.to_owned(), text(header.value))).collect();
+        all.push((record.payload().unwrap_or_default().to_vec(), headers));
+    });
+    all
+}
+
+/// Looks at every record of a topic of one partition.
+pub fn read_each(brokers: &str, topic: &str, mut look: impl FnMut(&BorrowedMessage<'_>)) {
     let reader: BaseConsumer = client(brokers).set("group.id", unique("reader")).create().unwrap();
     let mut list = TopicPartitionList::new();
     list.add_partition_offset(topic, 0, Offset::Beginning).unwrap();
     reader.assign(&list).unwrap();
-    let wanted = watermarks(brokers, topic, 0).1;
-    let mut all = Vec::new();
-    while (all.len() as i64) < wanted {
-        let record = reader.poll(Duration::from_secs(20)).expect("the topic holds more").unwrap();
-        let text = |bytes: Option<&[u8]>| String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned();
-        let headers =
-            record.headers().map(|headers| headers.iter().map(|h| (h.key.to_owned(), text(h.value))).collect());
-        all.push((record.payload().unwrap_or_default().to_vec(), headers.unwrap_or_default()));
+    for _ in 0..watermarks(brokers, topic, 0).1 {
+        look(&reader.poll(Duration::from_secs(20)).expect("the topic holds more").unwrap());
     }
-    all
 }

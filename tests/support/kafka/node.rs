@@ -21,11 +21,25 @@ const UNTIL_INPUT_ENDS: &str =
 /// Said before the end of the input: the broker's directory stays.
 const KEEP: &str = "keep";
 
-/// A second listener, which tells its clients another port than its own: that of a proxy before it.
+/// A listener beside the plain one.
 #[derive(Debug, Clone, Copy)]
-pub struct Proxied {
+pub struct Listener {
+    pub name: &'static str,
+    /// `PLAINTEXT`, `SSL`, `SASL_PLAINTEXT` or `SASL_SSL`.
+    pub protocol: &'static str,
     pub port: u16,
+    /// The port it tells its clients: another than its own where a proxy stands before it.
     pub advertised: u16,
+}
+
+/// What a node has beyond the plain one.
+#[derive(Debug, Default)]
+pub struct Extras {
+    pub listeners: Vec<Listener>,
+    /// Lines of its properties.
+    pub properties: String,
+    /// Its first users with SCRAM, as `kafka-storage --add-scram` takes them.
+    pub scram: Vec<String>,
 }
 
 /// Ports that were free a moment ago.
@@ -33,17 +47,24 @@ pub struct Proxied {
 pub struct Ports {
     pub clients: u16,
     pub controller: u16,
-    /// For a listener behind a proxy, where there is one.
-    pub behind_proxy: u16,
+    /// For listeners beside the plain one, where there are any.
+    pub beside: [u16; BESIDE],
 }
 
+const BESIDE: usize = 5;
+
 impl Ports {
-    /// For so many nodes. All are held until all are known, so that they differ.
+    /// For so many nodes. All are held until all are known, so that they differ; and they are not of those that the
+    /// kernel gives to outgoing connections, so that none takes one before the broker has it, or while it is down.
     pub fn free(nodes: usize) -> Vec<Self> {
-        let held: Vec<_> = (0..nodes * 3).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+        let tried = std::iter::repeat_with(|| TcpListener::bind(("127.0.0.1", fastrand::u16(10_000..30_000))));
+        let held: Vec<_> = tried.flatten().take(nodes * (2 + BESIDE)).collect();
         let ports: Vec<u16> = held.iter().map(|listener| listener.local_addr().unwrap().port()).collect();
-        let each =
-            ports.chunks(3).map(|three| Self { clients: three[0], controller: three[1], behind_proxy: three[2] });
+        let each = ports.chunks(2 + BESIDE).map(|ports| Self {
+            clients: ports[0],
+            controller: ports[1],
+            beside: ports[2..].try_into().unwrap(),
+        });
         each.collect()
     }
 }
@@ -54,11 +75,13 @@ pub struct Node {
 }
 
 impl Node {
-    /// Node number `index` of those with these ports. Not started yet.
-    pub fn prepare(index: usize, ports: &[Ports], proxied: Option<Proxied>) -> Self {
+    /// Node number `index` of those with these ports. Not started yet. `extras` are told its directory, which is gone
+    /// when the node is.
+    pub fn prepare(index: usize, ports: &[Ports], extras: impl FnOnce(&Path) -> Extras) -> Self {
         let dir = tempfile::Builder::new().prefix("sluicegate-kafka-").tempdir().unwrap().keep();
-        fs::write(dir.join("server.properties"), properties(index, ports, proxied, &dir)).unwrap();
-        format_storage(&dir);
+        let extras = extras(&dir);
+        fs::write(dir.join("server.properties"), properties(index, ports, &extras, &dir)).unwrap();
+        format_storage(&dir, &extras.scram);
         Self { dir, process: None }
     }
 
@@ -87,6 +110,10 @@ impl Node {
         process.wait().unwrap();
     }
 
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
     pub fn is_running(&self) -> bool {
         self.process.is_some()
     }
@@ -102,16 +129,19 @@ impl Drop for Node {
     }
 }
 
-fn properties(index: usize, ports: &[Ports], proxied: Option<Proxied>, dir: &Path) -> String {
+fn properties(index: usize, ports: &[Ports], extras: &Extras, dir: &Path) -> String {
     let Ports { clients, controller, .. } = ports[index];
     let voters: Vec<_> =
         ports.iter().enumerate().map(|(n, p)| format!("{}@127.0.0.1:{}", n + 1, p.controller)).collect();
     let mut listeners = format!("PLAINTEXT://127.0.0.1:{clients},CONTROLLER://127.0.0.1:{controller}");
     let mut advertised = format!("PLAINTEXT://127.0.0.1:{clients}");
-    if let Some(Proxied { port, advertised: told }) = proxied {
-        listeners += &format!(",PROXIED://127.0.0.1:{port}");
-        advertised += &format!(",PROXIED://127.0.0.1:{told}");
+    let mut protocols = "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT".to_owned();
+    for Listener { name, protocol, port, advertised: told } in &extras.listeners {
+        listeners += &format!(",{name}://127.0.0.1:{port}");
+        advertised += &format!(",{name}://127.0.0.1:{told}");
+        protocols += &format!(",{name}:{protocol}");
     }
+    let more = &extras.properties;
     let (id, voters, replicas) = (index + 1, voters.join(","), ports.len());
     // Under the newer protocol the session is the broker's. A cluster takes a while to find a group another coordinator.
     let session_ms = if replicas > 1 { 30_000 } else { 6_000 };
@@ -122,7 +152,7 @@ node.id={id}
 listeners={listeners}
 advertised.listeners={advertised}
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT
+listener.security.protocol.map={protocols}
 inter.broker.listener.name=PLAINTEXT
 controller.quorum.voters={voters}
 log.dirs={log}
@@ -146,7 +176,7 @@ group.consumer.min.session.timeout.ms=1000
 group.consumer.session.timeout.ms={session_ms}
 group.consumer.min.heartbeat.interval.ms=500
 group.consumer.heartbeat.interval.ms=500
-"
+{more}"
     )
 }
 
@@ -168,12 +198,13 @@ fn java() -> Vec<String> {
     command
 }
 
-fn format_storage(dir: &Path) {
+fn format_storage(dir: &Path, scram: &[String]) {
     let command = java();
     let output = Command::new(&command[0])
         .args(&command[1..])
         .args(["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c"])
         .arg(dir.join("server.properties"))
+        .args(scram.iter().flat_map(|user| ["--add-scram", user]))
         .output()
         .expect("java is installed");
     assert!(output.status.success(), "format: {}", String::from_utf8_lossy(&output.stderr));

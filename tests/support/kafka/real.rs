@@ -3,7 +3,7 @@
 //! `KAFKA_BROKERS` uses a broker that is there already. Otherwise java and (for the jars, once) mvn are needed, and one
 //! that is missing fails the test: what is not tested must not look tested.
 
-use std::{sync::OnceLock, time::Duration};
+use std::{path::Path, sync::OnceLock, time::Duration};
 
 use rdkafka::{
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
@@ -12,15 +12,15 @@ use rdkafka::{
 
 use super::{
     client,
-    node::{Node, Ports, Proxied},
+    node::{Extras, Listener, Node, Ports},
 };
 
 pub struct RealKafka {
     brokers: String,
     /// None where the broker was there already.
     nodes: Vec<Node>,
-    /// Where its second listener listens, whose clients come through a proxy.
-    pub behind_proxy: u16,
+    /// The ports for listeners beside the plain one, where it has any.
+    pub beside: Vec<u16>,
 }
 
 impl RealKafka {
@@ -33,34 +33,44 @@ impl RealKafka {
     /// A broker of its own, killed when dropped; with `KAFKA_BROKERS` the one that is there.
     pub fn start() -> Self {
         match std::env::var("KAFKA_BROKERS") {
-            Ok(brokers) => Self { brokers, nodes: Vec::new(), behind_proxy: 0 },
+            Ok(brokers) => Self { brokers, nodes: Vec::new(), beside: Vec::new() },
             Err(_) => Self::start_own(),
         }
     }
 
     /// A broker of its own, whatever is there: one that may be killed.
     pub fn start_own() -> Self {
-        Self::start_nodes(1, None)
+        Self::start_with(|_, _| Extras::default())
     }
 
     /// One that also listens for clients who come through a proxy at this port.
     pub fn start_behind(proxy: u16) -> Self {
-        Self::start_nodes(1, Some(proxy))
+        Self::start_with(|_, ports| {
+            let port = ports.beside[0];
+            let listener = Listener { name: "PROXIED", protocol: "PLAINTEXT", port, advertised: proxy };
+            Extras { listeners: vec![listener], ..Extras::default() }
+        })
+    }
+
+    /// One with more than the plain one has. What makes it is told the broker's directory.
+    pub fn start_with(extras: impl FnOnce(&Path, &Ports) -> Extras) -> Self {
+        let ports = Ports::free(1);
+        let node = Node::prepare(0, &ports, |dir| extras(dir, &ports[0]));
+        Self::start_nodes(&ports, vec![node])
     }
 
     /// Several nodes, each with every partition.
     pub fn start_cluster(nodes: usize) -> Self {
-        Self::start_nodes(nodes, None)
+        let ports = Ports::free(nodes);
+        let nodes = (0..nodes).map(|index| Node::prepare(index, &ports, |_| Extras::default())).collect();
+        Self::start_nodes(&ports, nodes)
     }
 
-    fn start_nodes(count: usize, proxy: Option<u16>) -> Self {
-        let ports = Ports::free(count);
-        let proxied = proxy.map(|advertised| Proxied { port: ports[0].behind_proxy, advertised });
-        let mut nodes: Vec<Node> = (0..count).map(|index| Node::prepare(index, &ports, proxied)).collect();
+    fn start_nodes(ports: &[Ports], mut nodes: Vec<Node>) -> Self {
         let starting: Vec<_> = nodes.iter_mut().map(Node::start).collect();
         starting.into_iter().for_each(|await_start| await_start());
         let addresses: Vec<_> = ports.iter().map(|ports| format!("127.0.0.1:{}", ports.clients)).collect();
-        Self { brokers: addresses.join(","), nodes, behind_proxy: ports[0].behind_proxy }
+        Self { brokers: addresses.join(","), nodes, beside: ports[0].beside.to_vec() }
     }
 
     /// SIGKILL; what it had written stays.
@@ -84,6 +94,11 @@ impl RealKafka {
 
     pub fn brokers(&self) -> &str {
         &self.brokers
+    }
+
+    /// The directory of its first node, which is gone when the broker is. Only of a broker of its own.
+    pub fn dir(&self) -> &Path {
+        self.nodes[0].dir()
     }
 
     /// Creates a topic and waits until it has leaders.

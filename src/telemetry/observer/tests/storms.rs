@@ -38,6 +38,27 @@ fn a_storm_of_one_event_is_a_hundred_lines_and_a_number() {
 }
 
 #[test]
+fn trouble_that_lasts_is_a_line_a_minute_and_a_number() {
+    let mut bench = Bench::new(LogLevel::Info);
+    let down = SourceNote::ClientError { code: "_ALL_BROKERS_DOWN".to_owned(), text: "1/1 are down".to_owned() };
+    let refused = answered(&[CommitOutcome::Failed("GROUP_AUTHORIZATION_FAILED".to_owned())]);
+    for _ in 0..59 {
+        bench.telemetry.note(bench.now, &down);
+        bench.telemetry.fact(bench.now, &refused);
+        bench.now.mono = bench.now.mono + SECOND;
+    }
+    assert_eq!(bench.take().len(), 2);
+    bench.readout.upkeep(bench.now.mono);
+    assert_eq!(bench.take(), [] as [Value; 0], "it is said with the next line");
+    bench.now.mono = bench.now.mono + SECOND;
+    bench.telemetry.note(bench.now, &down);
+    assert_eq!(bench.take()[0]["suppressed"], json!(58));
+    let counted = r#"sluicegate_client_errors_total{code="_ALL_BROKERS_DOWN"} 60"#;
+    assert!(bench.readout.counters().contains(counted), "{}", bench.readout.counters());
+    assert_eq!(bench.readout.last_errors()[1].times, 60);
+}
+
+#[test]
 fn the_level_can_be_changed_while_it_runs() {
     let mut bench = Bench::new(LogLevel::Info);
     let stale = Fact::Stale { what: "answer" };
