@@ -6,8 +6,9 @@ use crate::{
     count,
     judge::Repeats,
     load::Load,
+    protocol::is_new_protocol,
     sidecar::eventually,
-    stage::{Stage, is_new_protocol},
+    stage::Stage,
     worker::{Behaviour, Reply},
 };
 

@@ -8,8 +8,9 @@ use crate::{
     judge::Repeats,
     kafka::client,
     load::Load,
+    protocol::is_new_protocol,
     sidecar::{Sidecar, eventually},
-    stage::{Place, Stage, is_new_protocol},
+    stage::{Place, Stage},
     worker::Behaviour,
 };
 

@@ -9,8 +9,9 @@ use std::{
 use crate::{
     count,
     judge::{Repeats, Rules, Verdict},
+    protocol::lasting_name,
     sidecar::eventually,
-    stage::{Stage, lasting_name, wall_ms},
+    stage::{Stage, wall_ms},
     worker::{Behaviour, Entry, Reply},
 };
 

@@ -6,8 +6,9 @@ use crate::{
     judge::{Happening, Repeats},
     kafka::committed,
     load::Load,
+    protocol::lasting_name,
     sidecar::eventually,
-    stage::{Stage, lasting_name},
+    stage::Stage,
     worker::{Behaviour, Reply},
 };
 

@@ -35,6 +35,8 @@ mod judge;
 mod kafka;
 #[path = "../support/load.rs"]
 mod load;
+#[path = "../support/protocol.rs"]
+mod protocol;
 #[path = "../support/sidecar.rs"]
 mod sidecar;
 #[path = "../support/stage.rs"]

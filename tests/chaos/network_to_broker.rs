@@ -6,8 +6,9 @@ use crate::{
     fault_proxy::{FaultProxy, Weather},
     judge::Repeats,
     load::Load,
+    protocol::{is_new_protocol, repeats_of_a_cut_off},
     sidecar::{Sidecar, eventually},
-    stage::{Place, Stage, is_new_protocol, repeats_of_a_cut_off},
+    stage::{Place, Stage},
     worker::Behaviour,
 };
 

@@ -12,8 +12,9 @@ use rdkafka::{
 use crate::{
     judge::{Happening, Repeats},
     kafka::{Writer, client, unique, watermarks},
+    protocol::{is_new_protocol, lasting_name},
     sidecar::eventually,
-    stage::{self, Stage, is_new_protocol, lasting_name},
+    stage::{self, Stage},
     worker::Behaviour,
 };
 

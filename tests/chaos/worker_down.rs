@@ -8,8 +8,9 @@ use std::{
 use crate::{
     fault_proxy::{FaultProxy, Weather},
     judge::{Happening, Place, Repeats},
+    protocol::is_left_out,
     sidecar::eventually,
-    stage::{Stage, is_left_out},
+    stage::Stage,
     worker::Behaviour,
 };
 

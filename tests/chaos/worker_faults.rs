@@ -14,7 +14,8 @@ use crate::{
     fault_proxy::{FaultProxy, Weather},
     judge::Repeats,
     load::Load,
-    stage::{Stage, is_left_out},
+    protocol::is_left_out,
+    stage::Stage,
     worker::{Behaviour, Entry, Reply},
 };
 

@@ -28,6 +28,8 @@ mod broken_body;
 mod fault_proxy;
 #[path = "../support/judge/mod.rs"]
 mod judge;
+#[path = "../support/protocol.rs"]
+mod protocol;
 #[path = "../support/sidecar.rs"]
 mod sidecar;
 #[path = "../support/stage.rs"]

@@ -22,6 +22,8 @@ mod judge;
 #[path = "../support/kafka/mod.rs"]
 mod kafka;
 
+#[path = "../support/protocol.rs"]
+mod protocol;
 #[path = "../support/sidecar.rs"]
 mod sidecar;
 #[path = "../support/stage.rs"]

@@ -7,8 +7,8 @@ use crate::{
     broker::Door,
     judge::Repeats,
     kafka::read_all,
+    protocol::is_new_protocol,
     sidecar::eventually,
-    stage::is_new_protocol,
     visitor::{Visitor, WITHIN, assert_no_flood, await_held_up, await_ready, complaint},
     worker::{Behaviour, Entry, Reply},
 };

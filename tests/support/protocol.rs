@@ -1,4 +1,6 @@
-//! Which group protocol the stories run under, and what they ask for less under the newer one.
+//! Under which group protocol the stories run, and what differs.
+
+#![allow(dead_code, reason = "each test binary uses its part")]
 
 use crate::judge::Repeats;
 

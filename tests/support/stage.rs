@@ -12,24 +12,18 @@ use std::{
 
 use rdkafka::{
     error::KafkaError,
-    message::{Header, OwnedHeaders},
+    message::{BorrowedMessage, Header, Headers as _, Message as _, OwnedHeaders, Timestamp},
 };
 
 use crate::{
     fault_proxy::FaultProxy,
-    judge::{History, Repeats, Rules, Verdict},
+    judge::{Happening, History, Repeats, Rules, Verdict},
     kafka::{GroupReader, Writer, committed, read_each, real::RealKafka, unique, watermarks},
+    protocol::group_flags,
     sidecar::{Sidecar, eventually},
     watcher::Watcher,
-    worker::{Behaviour, LedgerWorker},
+    worker::{Behaviour, LedgerWorker, number},
 };
-
-mod protocol;
-mod witness;
-
-#[allow(unused_imports, reason = "each test binary uses its part")]
-pub use protocol::{is_left_out, is_new_protocol, lasting_name, repeats_of_a_cut_off};
-use witness::{lettered, witnessed};
 
 /// Stories run one at a time: they measure, and the machine is small.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
@@ -208,7 +202,7 @@ impl Stage {
 
     /// Starts a sidecar on the stage; `flags` come on top of what it needs to know.
     pub fn sidecar(&self, name: &str, flags: &[(&str, &str)]) -> Sidecar {
-        self.sidecar_as_it_is(name, &[protocol::group_flags(), flags].concat())
+        self.sidecar_as_it_is(name, &[group_flags(), flags].concat())
     }
 
     /// The same without the group's times, which only the classic protocol lets a member choose.
@@ -223,7 +217,7 @@ impl Stage {
 
     /// One whose output is a pipe.
     pub fn piped_sidecar(&self, name: &str, flags: &[(&str, &str)]) -> (Sidecar, PipeReader) {
-        self.started(name, &[protocol::group_flags(), flags].concat(), Sidecar::start_piped)
+        self.started(name, &[group_flags(), flags].concat(), Sidecar::start_piped)
     }
 
     fn started<T>(&self, name: &str, flags: &[(&str, &str)], start: impl FnOnce(&str, &[(&str, &str)]) -> T) -> T {
@@ -341,6 +335,31 @@ impl Stage {
         }
         missing
     }
+}
+
+/// A writer whose every record gets into the history.
+fn witnessed(brokers: &str, topic: &str, history: &History) -> Writer {
+    let told = history.clone();
+    Writer::telling(brokers, topic, move |record| produced(&told, record))
+}
+
+/// Writes down what the broker has acknowledged. Values without a number are not the judge's.
+fn produced(history: &History, record: &BorrowedMessage<'_>) {
+    let value = String::from_utf8_lossy(record.payload().unwrap_or_default());
+    let Some(number) = number(&value) else { return };
+    let headers = record.headers().into_iter().flat_map(|headers| headers.iter());
+    let deadline = headers.filter(|header| header.key == "deadline_ms").find_map(|header| header.value);
+    let deadline_ms = deadline.and_then(|text| std::str::from_utf8(text).ok()?.parse().ok());
+    history.add(Happening::Produced { place: (record.partition(), record.offset()), number, deadline_ms });
+}
+
+/// What a dead letter tells the judge.
+fn lettered(letter: &BorrowedMessage<'_>) -> Option<Happening> {
+    let headers = letter.headers()?;
+    let text = |name| std::str::from_utf8(headers.iter().find(|header| header.key == name)?.value?).ok();
+    let place = (text("sluicegate-source-partition")?.parse().ok()?, text("sluicegate-source-offset")?.parse().ok()?);
+    let Timestamp::LogAppendTime(at_ms) = letter.timestamp() else { return None };
+    Some(Happening::Lettered { place, at_ms })
 }
 
 /// A record of about a hundred bytes.
