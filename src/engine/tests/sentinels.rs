@@ -36,9 +36,12 @@ fn look_at(bench: &mut Bench, records: &[Record], bytes: u64) {
     bench.engine.look_at_batch(bench.now, records, bytes, &mut effects);
 }
 
+/// A promise, and what breaks it.
+type Break = (&'static str, fn(&mut Bench));
+
 #[test]
 fn every_promise_that_is_broken_is_seen_by_its_sentinel() {
-    let breaks: [(&str, fn(&mut Bench)); 11] = [
+    let breaks: [Break; 11] = [
         // A record that an answer finishes is finished already.
         ("I1", |bench| {
             let now = bench.now.mono;
