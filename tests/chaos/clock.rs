@@ -60,7 +60,7 @@ fn a_wall_clock_that_jumps_an_hour_there_and_back_loses_repeats_and_holds_up_not
         ("DONT_FAKE_MONOTONIC", "1"),
     ];
     let sidecar = stage.sidecar("only", &flags);
-    let load = Load::start(&stage, 0, 1_000);
+    let load = Load::paced(&stage, 0, 1_000, 10_000);
     stage.watch_commits();
     stage.await_delivered(1_000, WITHIN);
     for (turn, offset) in ["+3600", "-3600", "+0", "+86400", "-86400", "+0"].into_iter().enumerate() {

@@ -83,6 +83,7 @@ impl<'a> Run<'a> {
             ("RETRY_BACKOFF_MIN", "10ms"),
             ("RETRY_BACKOFF_MAX", "100ms"),
             ("RETRY_BUDGET_PCT", "100"),
+            ("DLQ_MAX_PCT", "100"),
         ];
         let flags = [self.flags, &flags].concat();
         let mixed = Run { flags: &flags, ..self };
