@@ -242,6 +242,17 @@ fn every_fault_has_its_tests_or_a_reason_and_they_are_counted() {
     }
 }
 
+/// The hook ends the process; where it cannot, before there is a log or in a panic of its own, this does.
+#[test]
+fn a_panic_of_a_release_build_aborts() {
+    let manifest = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml")).unwrap();
+    let profiles = manifest.split("\n[").filter(|section| section.starts_with("profile."));
+    let release = profiles.clone().find(|section| section.starts_with("profile.release]")).unwrap();
+    assert!(release.lines().any(|line| line == r#"panic = "abort""#), "{release}");
+    let told = profiles.filter(|section| section.contains("panic =")).count();
+    assert_eq!(told, 1, "another profile says otherwise");
+}
+
 /// The bugs that are made on purpose are nobody's default, and no release build takes them.
 #[test]
 fn planted_bugs_are_in_no_default_and_no_release_build() {
