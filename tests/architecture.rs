@@ -263,6 +263,14 @@ fn planted_bugs_are_in_no_default_and_no_release_build() {
     assert_eq!(features, [r#"planted = ["kafka"]"#], "no other feature takes it in");
     let planted = fs::read_to_string(root.join("src/planted.rs")).unwrap();
     assert!(planted.contains("#[cfg(not(debug_assertions))]\ncompile_error!"));
+    let names: Vec<&str> =
+        planted.lines().filter_map(|line| line.trim().split_once(" => Self::")).map(|(name, _)| name).collect();
+    assert!(names.len() >= 5, "{names:?}");
+    for place in ["tests/planted/named.rs", "tests/chaos/planted.rs"] {
+        let tests = fs::read_to_string(root.join(place)).unwrap();
+        let missing: Vec<_> = names.iter().filter(|name| !tests.contains(**name)).collect();
+        assert!(missing.is_empty(), "{place} does not find {missing:?}");
+    }
     for file in files(&source()).iter().filter(|file| !file.ends_with("planted.rs")) {
         let lines = code_lines(file);
         for (at, (number, line)) in lines.iter().enumerate().filter(|(_, (_, line))| line.contains("planted")) {
