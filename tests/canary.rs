@@ -168,6 +168,8 @@ fn no_log_line_and_no_page_says_a_secret_while_it_runs() {
     let mut secrets = fit_for_this_build();
     secrets.push(("KAFKA_CFG_DEBUG".to_owned(), "all".to_owned()));
     let mut running = Running::start(&secrets);
+    // The client is heard before that, where its settings are looked at.
+    running.await_said("\"event\":\"started\"", 1);
     for lines in [20, 40, 60] {
         running.await_said("librdkafka", lines);
         running.assert_pages_hide();

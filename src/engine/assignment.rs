@@ -193,6 +193,11 @@ impl Partition {
         self.asked == self.committed && self.asked_revision == self.committed_revision
     }
 
+    /// Unfinished records of it that wait or are out, but for the dead letters that are held.
+    pub fn held(&self) -> u32 {
+        self.queued + self.retrying + self.in_flight
+    }
+
     /// Records finished since what the group acknowledged: after a kill they come again, as far as the commit's metadata
     /// did not tell of them.
     pub fn uncommitted(&self) -> u64 {

@@ -83,6 +83,12 @@ impl Outbox {
         u32::try_from(self.held.len()).unwrap_or(u32::MAX)
     }
 
+    /// Those of one partition.
+    pub fn held_of(&self, partition: PartitionId) -> u32 {
+        let held = self.held.iter().filter(|letter| letter.record.partition == partition);
+        u32::try_from(held.count()).unwrap_or(u32::MAX)
+    }
+
     pub fn in_flight(&self) -> u32 {
         self.in_flight
     }

@@ -64,7 +64,7 @@ use crate::{
         release::{Drain, Revoke},
         requests::Requests,
         retry::{RetryBudget, RetryPool},
-        sentinel::{Invariant, Sentinels},
+        sentinel::Sentinels,
         settings::EngineSettings,
         watchdog::Standing,
         worker_health::WorkerHealth,
@@ -260,17 +260,6 @@ impl Engine {
         if let Some(command) = self.commits.ask(now.mono, interval, false, &mut self.partitions) {
             self.send_commit(command, out);
         }
-    }
-
-    /// What is committed was read, is not below what was committed before, and nothing unfinished lies below it.
-    fn look_at_mark(&mut self, mark: &event::Mark, out: &mut Effects) {
-        let Some(partition) = self.partitions.get(mark.partition) else { return };
-        let (frontier, position, committed) =
-            (partition.ledger.frontier(), partition.ledger.position(), partition.committed);
-        let what = || format!("offset {} is committed, the frontier is {frontier:?}", mark.offset);
-        self.look(Invariant::I2, frontier == Some(mark.offset) && position >= frontier, what, out);
-        let what = || format!("offset {} is committed after {committed:?}", mark.offset);
-        self.look(Invariant::I3, committed <= Some(mark.offset), what, out);
     }
 
     fn send_commit(&mut self, command: Command, out: &mut Effects) {

@@ -224,6 +224,7 @@ impl Engine {
     pub(super) fn on_left(&mut self, out: &mut Effects) {
         if let Some(drain) = self.drain.as_mut().filter(|drain| drain.stage != DrainStage::Done) {
             drain.stage = DrainStage::Done;
+            self.look_at_what_is_left(out);
             out.fact(Fact::Drain { state: DrainState::Done });
         }
     }

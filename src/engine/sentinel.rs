@@ -4,7 +4,7 @@
 //! hand anyway; the simulator's checker is the one that looks from outside.
 
 use crate::{
-    engine::{Effects, Engine, fact::Fact, snapshot::SentinelState},
+    engine::{Effects, Engine, assignment::Phase, event::Mark, fact::Fact, snapshot::SentinelState},
     record::Record,
     time::Now,
 };
@@ -87,6 +87,38 @@ impl Engine {
         out.fact(Fact::Violation { invariant: invariant.name(), what });
     }
 
+    /// An offset is about to be committed: the partition is ours, it was read, it is not below what was committed, and the
+    /// records that are held somewhere in here are those that the ledger has as unfinished. With more of them held, one was
+    /// finished too early; with fewer, one was lost on the way.
+    pub(super) fn look_at_mark(&mut self, mark: &Mark, out: &mut Effects) {
+        let Some(partition) = self.partitions.get(mark.partition) else { return };
+        let (topic, number, offset) = (partition.topic.clone(), partition.number, mark.offset);
+        let ours = partition.phase != Phase::Released;
+        self.look(Invariant::I7, ours, || format!("{topic}-{number}: {offset} is committed and not ours"), out);
+
+        let Some(partition) = self.partitions.get(mark.partition) else { return };
+        let (frontier, position, committed) =
+            (partition.ledger.frontier(), partition.ledger.position(), partition.committed);
+        let unfinished = partition.ledger.span() - partition.ledger.beyond();
+        let held = partition.held() + self.letters.held_of(mark.partition);
+        let all_are_here = partition.phase == Phase::Active && !partition.pauses.stopped && self.drain.is_none();
+        let early = frontier != Some(offset) || position < frontier || held > unfinished;
+        let what = || format!("{topic}-{number}: {offset} is committed, the frontier is {frontier:?}, {held} are held");
+        self.look(Invariant::I2, !early, what, out);
+        let what = || format!("{topic}-{number}: {offset} is committed after {committed:?}");
+        self.look(Invariant::I3, committed <= Some(offset), what, out);
+        let what = || format!("{topic}-{number}: {unfinished} records are unfinished and {held} of them held");
+        self.look(Invariant::I1, held >= unfinished || !all_are_here, what, out);
+    }
+
+    /// The group is left: nothing waits any more.
+    pub(super) fn look_at_what_is_left(&mut self, out: &mut Effects) {
+        let left = self.queue.records() + self.retries.records() + self.letters.held();
+        let bytes = self.queue.bytes() + self.retries.bytes();
+        let what = || format!("{left} records and {bytes} bytes are held after the drain");
+        self.look(Invariant::I6, left == 0 && bytes == 0, what, out);
+    }
+
     /// A batch is about to be handed to the worker.
     pub(super) fn look_at_batch(&mut self, now: Now, records: &[Record], bytes: u64, out: &mut Effects) {
         let expired = records.iter().find(|r| super::admission::is_expired(r.notes.deadline, now.wall));
@@ -102,7 +134,6 @@ impl Engine {
 
         let stray = records.iter().position(|record| !self.may_go_on(record));
         let what = || format!("offset {:?} is dispatched and not ours", stray.map(|at| records[at].offset));
-        let draining = self.drain.is_some();
-        self.look(Invariant::I7, stray.is_none() || draining, what, out);
+        self.look(Invariant::I7, stray.is_none(), what, out);
     }
 }

@@ -27,6 +27,7 @@ use rdkafka_sys as sys;
 use crate::record::{Payload, PayloadBuilder};
 
 const EOF: i32 = sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__PARTITION_EOF as i32;
+const NO_START: i32 = sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET as i32;
 
 /// One of librdkafka's queues. Keeps its client alive.
 pub struct Queue<C: ConsumerContext> {
@@ -144,7 +145,9 @@ pub enum Kind {
     Record,
     /// Everything before [`Message::offset`] was read, and there is nothing beyond it yet.
     End,
-    /// librdkafka's number for the error.
+    /// There is no offset to read from, and the client may not choose one: it fetches no more.
+    NoStart,
+    /// librdkafka's number for any other error.
     Error(i32),
 }
 
@@ -160,6 +163,7 @@ impl Message {
         match unsafe { (&raw const (*self.0.as_ptr()).err).cast::<i32>().read() } {
             0 => Kind::Record,
             EOF => Kind::End,
+            NO_START => Kind::NoStart,
             code => Kind::Error(code),
         }
     }

@@ -3,13 +3,13 @@
 //!
 //! Positions are ours, not the client's. The client's own position (where it fetches from after a pause or a rebalance)
 //! is wrong in two cases: reading in batches moves it *past* a partition end or an error, so that the next record would
-//! be skipped, and a rebalance in the middle of a batch leaves it *before* records that were taken. So after every
-//! resume and every rebalance the client is put to [`Slot::taken`] by a seek, and until that has worked nothing is
-//! believed ([`Slot::unplaced`]).
+//! be skipped, and a rebalance in the middle of a batch leaves it *before* records that were taken. So before and after
+//! every resume and every rebalance the client is put to [`Slot::taken`] by a seek (before a resume: right after the
+//! pause), and until the second has worked nothing is believed ([`Slot::unplaced`]).
 //!
-//! Between the rebalance and the seek the client may already have asked for the offset past the end. The broker knows of
-//! none, the client starts where `auto.offset.reset` says, and that overrules the seek: the log would be read from its
-//! beginning once more, or some of it not at all. So the first jump after a seek is not believed either
+//! Without the first seek, or where the client refuses it, it may ask for the offset past the end. The broker knows of
+//! none, the client starts where `auto.offset.reset` says, and that overrules the second seek: the log would be read from
+//! its beginning once more, or some of it not at all. So the first jump soon after a seek is not believed either
 //! ([`Slot::disbelieves`]): the client is put to its place once more, and a jump that is real comes again.
 
 use std::{
@@ -43,12 +43,9 @@ pub struct Slot {
     pub handed: Option<i64>,
     /// A seek to `taken` is owed. What the client brings until then is fetched again.
     pub unplaced: bool,
-    /// The first jump is not believed: backwards until one has come, forwards until then and only from a log's end.
-    doubts: bool,
-    doubts_gaps_until: Option<Instant>,
-    /// Owed because of such a jump. The next is believed.
-    doubted: bool,
-    /// An error moved the client's position although nothing was taken, so that it has to be looked up.
+    doubt: Doubt,
+    /// An error moved the client's position although nothing was taken, so that it has to be looked up: at the next
+    /// pause or rebalance, from which on the partition is [`unplaced`](Self::unplaced) too.
     pub spoiled: bool,
     /// Resumed then, and no record since.
     pub resumed_at: Option<Instant>,
@@ -63,8 +60,27 @@ pub struct Slot {
     pub asked_at: Option<Instant>,
 }
 
-/// Longer than the client takes to find where to start. A gap is mostly real: a compacted log, a transaction's end.
-const DOUBTS_GAPS_FOR: Duration = Duration::from_secs(5);
+/// Whether a jump is believed. Backwards it may be the client that looked for where to start, or a log that was cut;
+/// forwards it mostly is a compacted log or a transaction's end, and is only doubted from a log's end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Doubt {
+    None,
+    /// Put to its place, and nothing was read since.
+    Fresh {
+        gaps: bool,
+    },
+    /// Read since, and not believed until then.
+    Until {
+        until: Instant,
+        gaps: bool,
+    },
+    /// One was not believed. The next is, once the client has been put to its place again.
+    Spent,
+}
+
+/// Longer than the client takes to find where to start. It counts from the first entry that is read: with the gate shut
+/// none is, for however long.
+const DOUBTS_FOR: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
@@ -83,9 +99,7 @@ impl Slot {
             taken: None,
             handed: None,
             unplaced: false,
-            doubts: false,
-            doubts_gaps_until: None,
-            doubted: false,
+            doubt: Doubt::None,
             spoiled: false,
             resumed_at: None,
             heard_at: None,
@@ -96,22 +110,35 @@ impl Slot {
         }
     }
 
-    /// The client is about to be put to [`Slot::taken`].
-    pub fn begin_placing(&mut self, now: Instant) {
-        self.unplaced = true;
-        self.doubts = !std::mem::take(&mut self.doubted);
-        self.doubts_gaps_until = (self.doubts && self.at_end).then(|| now + DOUBTS_GAPS_FOR);
+    /// The client has been put to [`Slot::taken`].
+    pub fn placed(&mut self) {
+        self.unplaced = false;
+        self.doubt = if self.doubt == Doubt::Spent { Doubt::None } else { Doubt::Fresh { gaps: self.at_end } };
+    }
+
+    /// A seek is owed, and it is known where to.
+    pub fn is_owed_seek(&self) -> bool {
+        self.unplaced && self.taken.is_some()
     }
 
     /// A record or an end at `offset` has come. True when it shows that the client is not where it was put: it is owed a
     /// seek to its place again, and the next jump is believed.
     pub fn disbelieves(&mut self, offset: i64, now: Instant) -> bool {
-        let doubts_gap = self.doubts_gaps_until.is_some_and(|until| now < until);
-        let is_jump = |next: i64| offset < next || (offset > next && doubts_gap);
-        if !self.doubts || !self.taken.is_some_and(is_jump) {
+        let (until, gaps) = match self.doubt {
+            Doubt::None | Doubt::Spent => return false,
+            Doubt::Fresh { gaps } => (now + DOUBTS_FOR, gaps),
+            Doubt::Until { until, gaps } => (until, gaps),
+        };
+        if now >= until {
+            self.doubt = Doubt::None;
             return false;
         }
-        (self.doubts, self.doubted, self.unplaced) = (false, true, true);
+        self.doubt = Doubt::Until { until, gaps };
+        let is_jump = |next: i64| offset < next || (offset > next && gaps);
+        if !self.taken.is_some_and(is_jump) {
+            return false;
+        }
+        (self.doubt, self.unplaced) = (Doubt::Spent, true);
         true
     }
 
@@ -270,27 +297,51 @@ mod tests {
         assert_eq!((slot.taken, slot.number, &*slot.topic), (None, 3, "a"));
     }
 
+    /// A partition of which everything before 100 was taken.
+    fn read_to_100(at_end: bool) -> Slot {
+        let mut slot = Slot::new("a".into(), 3);
+        slot.begin();
+        (slot.taken, slot.at_end) = (Some(100), at_end);
+        slot
+    }
+
     #[test]
     fn the_first_jump_after_a_seek_is_not_believed_and_the_second_is() {
-        let (now, mut partitions) = (Instant::now(), Partitions::default());
-        let id = partitions.id("a", 3);
-        partitions.begin_epoch(id);
-        let slot = partitions.get_mut(id).unwrap();
-        slot.taken = Some(100);
-        assert!(!slot.disbelieves(0, now), "it was never put anywhere");
-        for at_end in [false, true] {
-            slot.at_end = at_end;
-            slot.begin_placing(now);
-            slot.unplaced = false;
+        let now = Instant::now();
+        assert!(!read_to_100(true).disbelieves(0, now), "it was never put anywhere");
+        for (at_end, offset) in [(false, 0), (true, 0), (true, 107)] {
+            let mut slot = read_to_100(at_end);
+            slot.placed();
             assert!(!slot.disbelieves(100, now));
-            assert!(!slot.disbelieves(107, now + DOUBTS_GAPS_FOR), "a gap, long after");
-            assert_eq!(slot.disbelieves(107, now), at_end, "a gap right after the end");
-            assert_eq!(slot.disbelieves(0, now), !at_end, "one jump is doubted");
-            assert!(slot.unplaced, "and the client is to be put there again");
-            slot.begin_placing(now);
-            slot.unplaced = false;
-            assert!(!slot.disbelieves(0, now), "it comes again: it is real");
+            assert!(slot.disbelieves(offset, now));
+            assert!(slot.is_owed_seek(), "the client is to be put there again");
+            slot.placed();
+            assert!(!slot.disbelieves(offset, now), "it comes again: it is real");
             assert!(!slot.unplaced);
+        }
+        let mut slot = read_to_100(false);
+        slot.placed();
+        assert!(!slot.disbelieves(107, now), "a gap that does not follow an end");
+    }
+
+    #[test]
+    fn a_jump_long_after_a_seek_is_believed_in_both_directions() {
+        let (now, later) = (Instant::now(), Instant::now() + DOUBTS_FOR);
+        for offset in [0, 107] {
+            let mut slot = read_to_100(true);
+            slot.placed();
+            assert!(!slot.disbelieves(100, now));
+            assert!(!slot.disbelieves(offset, later) && !slot.unplaced);
+        }
+    }
+
+    #[test]
+    fn the_time_of_doubt_begins_with_the_first_entry_that_is_read() {
+        let hours_later = Instant::now() + 1_000 * DOUBTS_FOR;
+        for offset in [0, 107] {
+            let mut slot = read_to_100(true);
+            slot.placed();
+            assert!(slot.disbelieves(offset, hours_later), "nothing was read until then");
         }
     }
 

@@ -33,6 +33,7 @@ pub fn draw(seed: u64) -> Setup {
     settings.control = control(&mut Rng::stream(seed, 101), &settings);
     settings.commit_metadata_bytes = one_of(&mut Rng::stream(seed, 104), &[TEXT_BYTES_MAX, TEXT_BYTES_MAX, 100, 0]);
     settings.audit_every = Some(Duration::from_secs(one_of(&mut Rng::stream(seed, 106), &[1, 5, 300])));
+    settings.commits_start = Rng::stream(seed, 107).chance(300);
     if settings.poison == PoisonPolicy::DeadLetter {
         let rng = &mut Rng::stream(seed, 105);
         settings.head_of_line_letters = rng.chance(500);

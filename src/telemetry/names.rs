@@ -275,7 +275,7 @@ table! {
     POLL_AGE: Gauge, Seconds, Process, "sluicegate_poll_age_seconds", [],
         "Time since the poll thread last polled; absent before it starts.";
     LOG_SUPPRESSED: Counter, Events, Facts, "sluicegate_log_suppressed_total", [any("event")],
-        "Log events left out by the limit of 100 a second of each.";
+        "Log events left out: by the limit of 100 a second of each, or because one that said the same went out within a minute.";
     LOG_LINES_DROPPED: Counter, Events, Process, "sluicegate_log_lines_dropped_total", [],
         "Log lines that nobody took: standard error was not read and the room for lines (1 MiB) was used up, or it could not be written to.";
     PROCESS_INFO: Gauge, Info, Process, "sluicegate_process_info", [any("version")], "Always 1.";

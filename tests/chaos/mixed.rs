@@ -13,7 +13,7 @@ use crate::{
 const WITHIN: Duration = Duration::from_secs(60);
 const CLASSIC: [(&str, &str); 2] =
     [("KAFKA_CFG_SESSION_TIMEOUT_MS", "6000"), ("KAFKA_CFG_HEARTBEAT_INTERVAL_MS", "500")];
-const NEWER: [(&str, &str); 1] = [("KAFKA_CFG_GROUP_PROTOCOL", "consumer")];
+const NEWER: [(&str, &str); 1] = [("KAFKA_GROUP_PROTOCOL", "consumer")];
 
 fn all_have_some(members: &[&Sidecar], partitions: usize) {
     eventually("everybody has a share, and together they have all", WITHIN, || {

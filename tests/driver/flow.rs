@@ -4,6 +4,7 @@ use std::{
     cell::RefCell,
     collections::VecDeque,
     future::Future,
+    ops::Range,
     rc::Rc,
     sync::{Arc, Mutex},
     time::Duration,
@@ -28,12 +29,14 @@ use sluicegate::{
     },
     time::{Now, UnixMillis},
 };
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::Instant,
+};
 
-/// Plays its script, then answers commits and leaves as a broker would.
-#[derive(Default)]
+/// Plays its script, each event at its time, and answers commits and leaves as a broker would.
 struct Script {
-    events: VecDeque<SourceEvent>,
+    events: VecDeque<(Instant, SourceEvent)>,
     commands: Rc<RefCell<Vec<Command>>>,
 }
 
@@ -42,19 +45,20 @@ impl Source for Script {
         match &command {
             Command::Commit { id, offsets } => {
                 let results = offsets.iter().map(|mark| mark.answered(CommitOutcome::Applied)).collect();
-                self.events.push_back(SourceEvent::Engine(Event::Committed { id: *id, results }));
+                self.events.push_front((Instant::now(), SourceEvent::Engine(Event::Committed { id: *id, results })));
             }
-            Command::Leave => self.events.push_back(SourceEvent::Engine(Event::Left)),
+            Command::Leave => self.events.push_front((Instant::now(), SourceEvent::Engine(Event::Left))),
             _ => {}
         }
         self.commands.borrow_mut().push(command);
     }
 
     async fn next(&mut self) -> SourceEvent {
-        match self.events.pop_front() {
-            Some(event) => event,
+        match self.events.front() {
+            Some((at, _)) => tokio::time::sleep_until(*at).await,
             None => std::future::pending().await,
         }
+        self.events.pop_front().expect("it was there").1
     }
 }
 
@@ -115,9 +119,14 @@ struct Rig {
 }
 
 fn rig(events: Vec<SourceEvent>, takes: Duration) -> Rig {
+    let start = Instant::now();
+    rig_at_times(events.into_iter().map(|event| (start, event)).collect(), takes)
+}
+
+fn rig_at_times(events: VecDeque<(Instant, SourceEvent)>, takes: Duration) -> Rig {
     let clock = Clock::with_wall(UnixMillis(1_700_000_000_000));
     let (requests, receiver) = mpsc::channel(8);
-    let source = Script { events: events.into(), ..Script::default() };
+    let source = Script { events, commands: Rc::default() };
     let worker = Slow { takes, clock, seen: Arc::default() };
     let observer = Count::default();
     let settings = EngineSettings { control: ControlSettings::off(), ..EngineSettings::default() };
@@ -132,12 +141,12 @@ fn rig(events: Vec<SourceEvent>, takes: Duration) -> Rig {
 
 fn polled(count: i64) -> Vec<SourceEvent> {
     let assignment = Assignment { id: PartitionId(0), topic: Arc::from("t"), number: 0, committed: None };
+    vec![SourceEvent::Engine(Event::Assigned(vec![assignment])), poll(0..count)]
+}
+
+fn poll(offsets: Range<i64>) -> SourceEvent {
     let record = |offset| Record::new(PartitionId(0), 0, offset, -1, Payload::new(None, Some(b"{}")));
-    let records = (0..count).map(record).collect();
-    vec![
-        SourceEvent::Engine(Event::Assigned(vec![assignment])),
-        SourceEvent::Engine(Event::Polled { records, ends: vec![] }),
-    ]
+    SourceEvent::Engine(Event::Polled { records: offsets.map(record).collect(), ends: vec![] })
 }
 
 async fn snapshot(requests: &mpsc::Sender<Request>) -> Snapshot {
@@ -153,6 +162,20 @@ async fn a_part_of_a_batch_is_sent_when_its_linger_is_over() {
     assert!(run.await.is_err(), "nobody asked it to stop");
     assert_eq!(*rig.seen.lock().unwrap(), [(0, 32), (25, 8)]);
     assert_eq!(*rig.completed.borrow(), 40);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_record_after_an_idle_time_waits_one_linger_neither_less_nor_more() {
+    let start = Instant::now();
+    let mut events: VecDeque<_> = polled(8).into_iter().map(|event| (start, event)).collect();
+    // Idle for ten seconds; then one by one, the second of them while the timer of the first has just gone off.
+    for (offset, at_ms) in [(8, 10_000), (9, 10_026), (10, 10_052)] {
+        events.push_back((start + Duration::from_millis(at_ms), poll(offset..offset + 1)));
+    }
+    let mut rig = rig_at_times(events, Duration::from_millis(5));
+    let run = tokio::time::timeout(Duration::from_secs(20), rig.driver.run());
+    assert!(run.await.is_err(), "nobody asked it to stop");
+    assert_eq!(*rig.seen.lock().unwrap(), [(25, 8), (10_025, 1), (10_051, 1), (10_077, 1)]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -61,6 +61,43 @@ async fn a_record_behind_a_partition_end_is_not_skipped_by_a_pause() {
 }
 
 #[tokio::test]
+async fn three_hundred_pauses_at_the_end_of_a_log_never_make_the_client_look_for_where_to_start() {
+    let (_mock, writer, mut settings) = start(96);
+    settings.fetch_max_wait = Duration::from_millis(1);
+    writer.fill(96, 0, 96, 10);
+    let mut earlier = Member::join(&settings);
+    earlier.until("all", |m| m.records.len() == 96 && m.ends.len() == 96).await;
+    earlier.commit_applied().await;
+    earlier.leave().await;
+    // With this policy a single fetch from beyond the end would be the end.
+    settings.offset_reset = "error".to_owned();
+    let mut member = Member::join(&settings);
+    member.until("every end", |m| m.ends.len() == 96).await;
+    // One goes on, so that its leader's connection does not sleep but fetches every millisecond.
+    let (ids, mut written) = (member.ids().split_off(1), 96);
+    for round in 0..300 {
+        member.source.perform(Command::Pause(ids.clone()));
+        if round % 3 == 0 {
+            // Two are idle, two are fed.
+            writer.send(2, None, Some(written.to_string().as_bytes()), None);
+            writer.send(3, None, Some((written + 1).to_string().as_bytes()), None);
+            written += 2;
+            if round % 2 == 0 {
+                writer.flush();
+            }
+        }
+        let told = member.ends_told;
+        member.source.perform(Command::Resume(ids.clone()));
+        member.until("their ends again", |m| m.ends_told >= told + 95).await;
+    }
+    writer.flush();
+    member.until("the rest", |m| m.records.len() as u64 == written - 96).await;
+    assert_eq!(member.numbers(), (96..written).collect::<Vec<_>>());
+    let errors = member.notes.iter().filter(|note| matches!(note, SourceNote::ClientError { .. }));
+    assert_eq!(errors.count(), 0, "{:?}", member.notes);
+}
+
+#[tokio::test]
 async fn a_resume_at_the_end_of_a_partition_is_not_timed_until_the_next_record_happens_to_come() {
     let (_mock, writer, settings) = start(1);
     let mut member = Member::join(&settings);

@@ -84,6 +84,9 @@ async fn a_source_that_was_never_joined_leaves_too() {
     let (_mock, _writer, settings) = start(1);
     let mut source = KafkaSource::connect(&settings).unwrap();
     source.perform(Command::Leave);
-    let left = tokio::time::timeout(PATIENCE, source.next()).await.unwrap();
-    assert!(matches!(left, SourceEvent::Engine(Event::Left)), "{left:?}");
+    let left = async {
+        // It may have told of its pulse before.
+        while !matches!(source.next().await, SourceEvent::Engine(Event::Left)) {}
+    };
+    tokio::time::timeout(PATIENCE, left).await.unwrap();
 }

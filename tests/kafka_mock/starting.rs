@@ -7,11 +7,19 @@ use rdkafka::{
     topic_partition_list::{Offset, TopicPartitionList},
     types::{RDKafkaApiKey, RDKafkaRespErr},
 };
-use sluicegate::engine::event::Committed;
+use sluicegate::{
+    engine::event::{Command, Committed, Event},
+    kafka::{KafkaSource, settings::KafkaSettings},
+    runtime::{Source as _, SourceEvent},
+};
 
 use crate::{
     TOPIC,
-    kafka::{client, member::Member},
+    kafka::{
+        client,
+        member::{Member, PATIENCE},
+        watermarks,
+    },
     start,
 };
 
@@ -87,4 +95,42 @@ async fn leaving_while_the_start_is_looked_up_takes_no_longer() {
     let began = Instant::now();
     member.leave().await;
     assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+}
+
+/// What a member says that is not to choose where it starts.
+async fn ends_with(mut settings: KafkaSettings) -> String {
+    settings.offset_reset = "error".to_owned();
+    let mut source = KafkaSource::connect(&settings).unwrap();
+    source.join();
+    source.perform(Command::Grant { records: 10, bytes: 1 << 20 });
+    let fatal = async {
+        loop {
+            match source.next().await {
+                SourceEvent::Fatal(text) => return text,
+                SourceEvent::Engine(Event::Polled { records, .. }) => assert!(records.is_empty(), "{records:?}"),
+                _ => {}
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, fatal).await.unwrap()
+}
+
+#[tokio::test]
+async fn with_nothing_committed_and_no_leave_to_choose_it_ends_and_says_what_to_do() {
+    let (_mock, writer, settings) = start(1);
+    writer.fill(1, 0, 20, 10);
+    let text = ends_with(settings).await;
+    assert!(text.contains("no valid offset for t [0], and KAFKA_OFFSET_RESET=error"), "{text}");
+    assert!(text.contains("earliest or latest"), "{text}");
+}
+
+#[tokio::test]
+async fn a_committed_offset_that_retention_has_passed_ends_it_too_when_it_may_not_choose() {
+    let (mock, writer, settings) = start(1);
+    // The mock keeps five MiB of a partition.
+    writer.fill(1, 0, 140, 60_000);
+    assert!(watermarks(&mock.brokers(), TOPIC, 0).0 > 3);
+    commit(&mock.brokers(), &settings.group_id, 3, b"");
+    let text = ends_with(settings).await;
+    assert!(text.contains("no valid offset for t [0], and KAFKA_OFFSET_RESET=error"), "{text}");
 }

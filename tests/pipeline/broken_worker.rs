@@ -37,11 +37,14 @@ fn one_poison_record_in_a_thousand_costs_one_dead_letter() {
     assert!(sidecar.stop().0.success());
 }
 
+const RECORDS: usize = 10_000;
+const BATCH: &str = "32";
+
 #[test]
 fn twelve_seconds_of_503_charge_nobody_commit_nothing_and_cost_few_requests() {
     let stage = Stage::new("busy", 4, Behaviour::replying(|_| Reply::Status(503)));
-    let sidecar = stage.sidecar("only", &[]);
-    stage.fill(2_000);
+    let sidecar = stage.sidecar("only", &[("BATCH_SIZE", BATCH)]);
+    stage.fill(RECORDS as u64);
     eventually("the first request", Duration::from_secs(30), || (stage.worker.books().requests > 0).then_some(()));
     let start = Instant::now();
     eventually("twelve seconds", Duration::from_secs(20), || {
@@ -59,11 +62,45 @@ fn twelve_seconds_of_503_charge_nobody_commit_nothing_and_cost_few_requests() {
         *most = entries.iter().map(|entry| entry.attempt).max().unwrap_or(0).max(*most);
         Reply::Done
     }));
-    stage.await_delivered(2_000, Duration::from_secs(60));
+    stage.await_delivered(RECORDS, Duration::from_secs(60));
     stage.await_no_lag(Duration::from_secs(10));
     assert_eq!(*attempts.lock().unwrap(), 1, "a record was charged");
     assert_eq!(stage.worker.books().duplicates(), 0);
-    println!("12 s of 503: {requests} requests, nothing committed or charged; then all 2000 delivered");
+    // All of it, the outage included, is at most a tenth more than without one.
+    let books = stage.worker.books();
+    let (all, sent) = (books.requests, books.entries);
+    drop(books);
+    let without = (RECORDS / BATCH.parse::<usize>().unwrap()) as u64;
+    assert!(10 * all <= 11 * without, "{all} requests, {without} without an outage");
+    assert!(10 * sent <= 11 * RECORDS as u64, "{sent} records were sent for {RECORDS}");
+    println!(
+        "12 s of 503: {requests} requests, nothing committed or charged; then {RECORDS} delivered, {all} requests in all"
+    );
+    assert!(sidecar.stop().0.success());
+}
+
+/// Nothing larger than two records is taken, and of one record nothing at all.
+#[test]
+fn a_413_is_met_by_smaller_batches_down_to_one_record_and_that_one_is_a_dead_letter() {
+    let reply = |entries: &[Entry]| {
+        if entries.len() > 2 || poisoned(entries) { Reply::Status(413) } else { Reply::Done }
+    };
+    let stage = Stage::new("too-large", 2, Behaviour::replying(reply));
+    let dead = stage.dead_letters();
+    let sidecar = stage.sidecar("only", &[("DLQ_TOPIC", &dead), ("RETRY_BUDGET_PCT", "100")]);
+    (0..1000).for_each(|number| stage.send(number, None));
+    stage.writer.flush();
+    stage.await_no_lag(Duration::from_secs(60));
+    assert_eq!(stage.worker.books().distinct(), 999);
+    assert_eq!(stage.worker.books().duplicates(), 0);
+    let letters = crate::kafka::read_all(&stage.brokers, &dead);
+    assert_eq!(letters.len(), 1);
+    assert_eq!(letters[0].0, br#"{"n":500}"#);
+    assert!(letters[0].1.contains(&("sluicegate-reason".to_owned(), "too_large".to_owned())), "{:?}", letters[0].1);
+    println!(
+        "413 to more than two records and to one of 1000: 999 delivered, 1 dead letter, {} requests",
+        stage.worker.books().requests
+    );
     assert!(sidecar.stop().0.success());
 }
 

@@ -1,7 +1,7 @@
 //! A broker with an authorizer and a listener for each way in. The tests' own clients come by the plain one, where they
 //! may do anything.
 
-use std::{path::Path, sync::OnceLock};
+use std::{fs, path::Path, sync::OnceLock};
 
 use crate::{
     certificates,
@@ -60,6 +60,7 @@ pub fn own() -> RealKafka {
 
 fn extras(dir: &Path, ports: &Ports) -> Extras {
     certificates::make(dir);
+    fs::write(dir.join("password"), PASSWORD).unwrap();
     let at = |name: &str| dir.join(name).display().to_string();
     let module = "org.apache.kafka.common.security.plain.PlainLoginModule";
     let mut properties = format!(

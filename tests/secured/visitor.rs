@@ -64,7 +64,11 @@ fn way(door: Door, dir: &Path) -> Vec<(&'static str, String)> {
         let mechanism = if door == Door::Login { "PLAIN" } else { "SCRAM-SHA-512" };
         way.push(("KAFKA_CFG_SASL_MECHANISM", mechanism.to_owned()));
         way.push(("KAFKA_SASL_USERNAME", USER.to_owned()));
-        way.push(("KAFKA_SASL_PASSWORD", PASSWORD.to_owned()));
+        // One is told, the other read.
+        way.push(match door {
+            Door::Login => ("KAFKA_SASL_PASSWORD", PASSWORD.to_owned()),
+            _ => ("KAFKA_SASL_PASSWORD_FILE", at("password")),
+        });
     }
     if door != Door::Login {
         way.push(("KAFKA_CFG_SSL_CA_LOCATION", at("ca.crt")));

@@ -26,6 +26,7 @@ mod epochs;
 mod heads;
 mod order;
 mod room;
+mod sentinels;
 mod stalls;
 mod stopped;
 mod topics;

@@ -1,6 +1,6 @@
 //! What the engine notices of its own promises, and of the group's.
 
-use super::*;
+use super::{sentinels::of, *};
 use crate::engine::{
     event::{Committed, PartitionEnd, Pulse},
     fact::PauseReason,
@@ -80,12 +80,6 @@ fn every_promise_that_is_kept_is_counted_beside_those_that_are_not() {
     let looked_at = ["I1", "I2", "I3", "I4", "I5", "I6", "I7"].map(|name| (name, true, 0));
     assert_eq!(checks[..7], looked_at);
     assert_eq!(checks[8], ("I9", false, 0), "no threshold moves with ADAPTIVE=off");
-}
-
-/// Looks and breaches of one promise.
-fn of(bench: &Bench, name: &str) -> (u64, u64) {
-    let sentinels = bench.engine.snapshot(bench.now).sentinels;
-    sentinels.iter().find(|s| s.invariant == name).map(|s| (s.checks, s.breaches)).unwrap()
 }
 
 #[test]

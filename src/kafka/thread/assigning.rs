@@ -90,6 +90,7 @@ impl Poller {
                 committed,
             }));
         }
+        self.aim(&retained);
         if let Err(error) = self.assign(&list) {
             return self.fail(format!("the client does not take its assignment: {error}"));
         }

@@ -1,9 +1,9 @@
 //! Pause, resume, repair, and putting the client where we are.
 //!
-//! A plain resume waits most of a second for its first record, because nothing wakes the leader's connection; a seek
-//! right after it does, and it also overrules the client's own idea of the position (see [`Partitions`]). A partition of
-//! which nothing was ever taken has no position to seek to; asking its leader for the log's end wakes the connection
-//! as well.
+//! What is paused is put to our position by a seek ([`Poller::aim`]), so that it resumes there: the client's own idea of
+//! the position may lie past the end (see [`Partitions`]). A plain resume waits most of a second for its first record,
+//! because nothing wakes the leader's connection; another seek right after it does. A partition of which nothing was
+//! ever taken has no position to seek to; asking its leader for the log's end wakes the connection as well.
 //!
 //! [`Partitions`]: crate::kafka::partitions::Partitions
 
@@ -16,7 +16,7 @@ use crate::{
     engine::event::Event,
     kafka::{
         lookup::{About, Answer, Question},
-        partitions,
+        partitions::{self, Slot},
     },
     record::PartitionId,
     runtime::SourceNote,
@@ -54,6 +54,9 @@ impl Poller {
         self.pauses.settled(&owed);
         if !owed.pause.is_empty() {
             self.purge();
+            // Now and not before the resume: it wakes the leader's connection, which would fetch before the seek that
+            // follows the resume, and for nothing.
+            self.aim(&owed.pause);
         }
         if !owed.resume.is_empty() {
             let now = Instant::now();
@@ -112,10 +115,14 @@ impl Poller {
             return;
         }
         let _ = self.consumer.resume(&self.partitions.list([id]));
-        if let Some(slot) = self.partitions.get_mut(id) {
-            slot.spoiled |= slot.taken.is_none();
+        match self.partitions.get_mut(id) {
+            Some(slot) if slot.taken.is_none() && !slot.spoiled => {
+                // It may be that nothing is wrong: what comes before the answer is as good.
+                slot.spoiled = true;
+                self.ask(About::Committed, &[id]);
+            }
+            _ => self.place(&[id]),
         }
-        self.place(&[id]);
     }
 
     /// A record came out of the consumer's own queue. None should: every partition is forwarded before it is assigned.
@@ -128,23 +135,37 @@ impl Poller {
         self.repair(id);
     }
 
+    /// Puts the client to our positions while it holds the partitions back (paused, or before it has its answer in a
+    /// rebalance), so that its first fetch starts there. Else it may start beyond the end, and what comes of that cannot
+    /// be called back: the client looks for another start, or with `KAFKA_OFFSET_RESET=error` fetches no more.
+    pub(super) fn aim(&self, ids: &[PartitionId]) {
+        let at = ids.iter().filter_map(|id| Some((*id, self.partitions.get(*id)?.taken?)));
+        let list = self.partitions.list_at(at);
+        if list.count() > 0 {
+            // What is refused here is put right by the seek that follows.
+            let _ = self.consumer.seek_partitions(list, SEEK_TIMEOUT);
+        }
+    }
+
     /// Puts the client to our positions. Nothing read before this is believed any more, and nothing of a partition is
     /// until it has worked.
     pub(super) fn place(&mut self, ids: &[PartitionId]) {
         let (mut seek, mut lost, mut wake) = (Vec::new(), Vec::new(), Vec::new());
-        let now = Instant::now();
         for id in ids.iter().copied().filter(|id| !self.pauses.is_applied(*id)) {
             let Some(slot) = self.partitions.get_mut(id) else { continue };
             match slot.taken {
                 Some(next) => {
-                    slot.begin_placing(now);
+                    slot.unplaced = true;
                     seek.push((id, next));
                     // To offset zero the client seeks without a word to the leader's connection.
                     if next == 0 {
                         wake.push(id);
                     }
                 }
-                None if slot.spoiled => lost.push(id),
+                None if slot.spoiled => {
+                    slot.unplaced = true;
+                    lost.push(id);
+                }
                 None => wake.push(id),
             }
         }
@@ -161,10 +182,11 @@ impl Poller {
         match self.consumer.seek_partitions(list, SEEK_TIMEOUT) {
             Ok(done) => {
                 for element in done.elements() {
-                    let placed = element.error().is_ok();
                     let id = self.partitions.find(element.topic(), element.partition());
-                    if let Some(slot) = id.and_then(|id| self.partitions.get_mut(id)) {
-                        slot.unplaced = !placed;
+                    if let Some(slot) = id.and_then(|id| self.partitions.get_mut(id))
+                        && element.error().is_ok()
+                    {
+                        slot.placed();
                     }
                 }
             }
@@ -173,7 +195,7 @@ impl Poller {
                 self.outbox.note(SourceNote::ClientError { code: "SEEK".to_owned(), text });
             }
         }
-        if self.partitions.iter().any(|(_, slot)| slot.unplaced) {
+        if self.partitions.iter().any(|(_, slot)| slot.is_owed_seek()) {
             self.place_again_at = Some(Instant::now() + SEEK_AGAIN);
         }
     }
@@ -183,12 +205,9 @@ impl Poller {
         if self.place_again_at.take_if(|at| now >= *at).is_none() {
             return;
         }
-        let owed: Vec<_> = self.partitions.assigned().filter(|id| self.is_unplaced(*id)).collect();
+        let is_owed = |id: &PartitionId| self.partitions.get(*id).is_some_and(Slot::is_owed_seek);
+        let owed: Vec<_> = self.partitions.assigned().filter(is_owed).collect();
         self.place(&owed);
-    }
-
-    fn is_unplaced(&self, id: PartitionId) -> bool {
-        self.partitions.get(id).is_some_and(|slot| slot.unplaced)
     }
 
     /// False when nobody will answer.
@@ -236,11 +255,19 @@ impl Poller {
 
     /// Nothing committed: as at the start, where `auto.offset.reset` says.
     fn seek_to_reset(&mut self, id: PartitionId) {
-        let Some(to) = self.reset_to else { return };
+        let Some(to) = self.reset_to else {
+            let name = self.partitions.get(id).map(|slot| format!("{} [{}]", slot.topic, slot.number));
+            return self.fail_without_start(&name.unwrap_or_default(), "nothing is committed");
+        };
         let mut list = self.partitions.list([id]);
-        if list.set_all_offsets(to).is_ok()
-            && let Err(error) = self.consumer.seek_partitions(list, SEEK_TIMEOUT)
-        {
+        let placed = list
+            .set_all_offsets(to)
+            .and_then(|()| self.consumer.seek_partitions(list, SEEK_TIMEOUT))
+            .and_then(|done| done.elements().iter().try_for_each(|element| element.error()));
+        let Some(slot) = self.partitions.get_mut(id) else { return };
+        // Where it is refused, it is asked and tried again.
+        (slot.spoiled, slot.unplaced) = (placed.is_err(), placed.is_err());
+        if let Err(error) = placed {
             let text = format!("seek: {error}");
             self.outbox.note(SourceNote::ClientError { code: "SEEK".to_owned(), text });
         }

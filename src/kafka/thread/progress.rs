@@ -48,7 +48,9 @@ impl Poller {
             {
                 hear(slot, end, now);
             }
-            if is_older(slot.heard_at, now, QUIET) && is_older(slot.asked_at, now, QUIET) {
+            // What waits for the answer reads nothing until it comes, however much is fetched.
+            let waits = slot.spoiled && slot.unplaced;
+            if (waits || is_older(slot.heard_at, now, QUIET)) && is_older(slot.asked_at, now, QUIET) {
                 ask.push(id);
             }
             if let Some(at) = slot.refused_at {

@@ -35,12 +35,16 @@ impl super::Poller {
     fn take(&mut self, message: &Message, now: Instant) {
         let Some(id) = self.partitions.of(message) else { return };
         let paused = !self.pauses.none_applied() && self.pauses.is_applied(id);
-        let Some(slot) = self.partitions.get_mut(id) else { return };
-        // Not ours to read, or on the wrong side of a seek or a pause: fetched again by whoever it belongs to.
-        if slot.phase != Phase::Assigned || slot.unplaced || paused {
+        let Some(slot) = self.partitions.get_mut(id).filter(|slot| slot.phase == Phase::Assigned) else { return };
+        let kind = message.kind();
+        if matches!(kind, Kind::NoStart | Kind::Error(_)) {
+            return self.take_error(id, &kind, message, now);
+        }
+        // On the wrong side of a seek or a pause: fetched again.
+        if slot.unplaced || paused {
             return;
         }
-        match message.kind() {
+        match kind {
             Kind::Record | Kind::End if slot.disbelieves(message.offset(), now) => self.place_again_at = Some(now),
             Kind::Record => {
                 if slot.taken.is_some_and(|next| message.offset() < next) {
@@ -48,7 +52,7 @@ impl super::Poller {
                     slot.end = None;
                 }
                 slot.taken = Some(message.offset().saturating_add(1));
-                slot.at_end = false;
+                (slot.at_end, slot.spoiled) = (false, false);
                 (slot.heard_at, slot.refused_at) = (Some(now), None);
                 let (number, resumed) = (slot.number, slot.resumed_at.take());
                 if let Some(resumed) = resumed {
@@ -61,20 +65,37 @@ impl super::Poller {
                 self.stash.push_record(record);
             }
             Kind::End => {
-                slot.taken = Some(message.offset());
+                (slot.taken, slot.spoiled) = (Some(message.offset()), false);
                 (slot.end, slot.at_end) = (Some(message.offset()), true);
                 // Nothing was waiting to come first.
                 slot.resumed_at = None;
                 (slot.heard_at, slot.refused_at) = (Some(now), None);
                 self.stash.push_end(PartitionEnd { partition: id, offset: message.offset() });
             }
-            Kind::Error(code) => {
-                slot.spoiled = slot.taken.is_none();
-                slot.refused_at = complaints::is_refusal(code).then_some(now);
-                let text = format!("{} [{}]: {}", slot.topic, slot.number, message.error_text());
-                self.complain(code, &text);
-            }
+            Kind::NoStart | Kind::Error(_) => {}
         }
+    }
+
+    /// Told whatever else holds the partition back: nothing tells of it again.
+    fn take_error(&mut self, id: PartitionId, kind: &Kind, message: &Message, now: Instant) {
+        let Some(slot) = self.partitions.get_mut(id) else { return };
+        let name = format!("{} [{}]", slot.topic, slot.number);
+        if let Kind::Error(code) = kind {
+            slot.spoiled |= slot.taken.is_none();
+            slot.refused_at = complaints::is_refusal(*code).then_some(now);
+            let text = format!("{name}: {}", message.error_text());
+            self.complain(*code, &text);
+        } else {
+            self.fail_without_start(&name, &message.error_text());
+        }
+    }
+
+    /// Only with `KAFKA_OFFSET_RESET=error`: somebody has to decide where to read.
+    pub(super) fn fail_without_start(&mut self, name: &str, why: &str) {
+        self.fail(format!(
+            "no valid offset for {name}, and KAFKA_OFFSET_RESET=error ({why}): commit one for the group \
+             (kafka-consumer-groups --reset-offsets), or set earliest or latest"
+        ));
     }
 
     /// The first record after a resume, told once for all partitions resumed together.

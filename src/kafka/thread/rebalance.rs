@@ -89,6 +89,8 @@ impl Poller {
     pub(super) fn give_back(&mut self) {
         let Some(Revoke { ids, listed, .. }) = self.revoke.take() else { return };
         self.forget_pauses(&ids);
+        let retained: Vec<_> = self.partitions.assigned().collect();
+        self.aim(&retained);
         let result = self.unassign(&listed.list);
         for id in ids {
             self.partitions.set_phase(id, partitions::Phase::Released);
@@ -96,7 +98,6 @@ impl Poller {
         if let Err(error) = result {
             return self.fail(format!("the client does not take its partitions back: {error}"));
         }
-        let retained: Vec<_> = self.partitions.assigned().collect();
         self.place(&retained);
     }
 
