@@ -14,7 +14,7 @@ use crate::{
     config::{Loaded, Settings},
     ingress::{self, HttpCallers, Ingress},
     kafka::{KafkaDeadLetters, KafkaSource, client, settings::KafkaSettings},
-    lifecycle::{Course, Exit, LEAVE_GRACE, Watched, heed_signals},
+    lifecycle::{Course, Exit, LEAVE_GRACE, Watched, end_with_a_panic, heed_signals},
     runtime::{
         Callers, DeadLetterSink, Observer, Source, SourceNote, Worker,
         clock::{Clock, system_wall},
@@ -135,6 +135,7 @@ where
             return Exit::Fatal.into();
         }
     };
+    end_with_a_panic(log.clone());
     let exit = try_serve(settings, &log, watch).unwrap_or_else(|error| {
         say(&log, &error);
         Exit::Fatal
@@ -195,6 +196,8 @@ where
         readiness: readiness.clone(),
         shutdown_timeout: settings.shutdown_timeout,
     }));
+    #[cfg(feature = "planted")]
+    admin.runtime().spawn(crate::planted::watch()?);
     tracing::info!(
         target: "sluicegate", event = "started", version = crate::admin::VERSION, admin = %admin.addr(),
         topics = ?settings.kafka.topics, group = settings.kafka.group_id, worker = %settings.worker.target,

@@ -8,6 +8,7 @@
 //! The first SIGTERM or SIGINT drains and ends, the second ends at once. docs/OPERATIONS.md has the table of codes.
 
 use std::{
+    backtrace::{Backtrace, BacktraceStatus},
     sync::{
         Arc,
         atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
@@ -24,6 +25,7 @@ use crate::{
     },
     engine::fact::{DrainState, Fact, OF_PACE},
     runtime::{Observer, SourceNote, handle::DriverHandle},
+    telemetry::log::Log,
     time::Now,
 };
 
@@ -39,7 +41,8 @@ pub enum Exit {
     Fatal,
     /// Nothing was started.
     BadConfiguration,
-    /// A promise was found broken: a bug. Nothing finished was lost by the way it was handled, but look at the log.
+    /// A promise was found broken, or something panicked: a bug. Nothing finished was lost by the way it was handled, but
+    /// look at the log.
     ContractBroken,
     /// `SHUTDOWN_TIMEOUT` passed with records in flight or without an answer to the last commit: what is not committed
     /// is delivered again.
@@ -89,6 +92,18 @@ impl Signal {
             Self::Terminate => "SIGTERM",
         }
     }
+}
+
+/// From now on a panic ends the process, whichever thread or task it is in and however this was built: what is left would
+/// hold its partitions and do nothing with them, and seem well. A restart replays what was not committed.
+pub fn end_with_a_panic(log: Log) {
+    std::panic::set_hook(Box::new(move |panic| {
+        let (thread, backtrace) = (std::thread::current(), Backtrace::capture());
+        let backtrace = (backtrace.status() == BacktraceStatus::Captured).then(|| tracing::field::display(&backtrace));
+        tracing::error!(target: "sluicegate", event = "panicked", thread = thread.name(), backtrace, "{panic}");
+        log.finish();
+        std::process::exit(Exit::ContractBroken.code());
+    }));
 }
 
 /// What the facts said about the way the process went. Cheap to clone; all clones are one.

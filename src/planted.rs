@@ -2,12 +2,16 @@
 //! build, and only the one that `SLUICEGATE_PLANTED` names.
 //!
 //! Each stands between the engine and an adapter, where the real bug would have its effect: a wrong offset in a commit,
-//! an answer that does not come back, a letter that was never taken.
+//! an answer that does not come back, a letter that was never taken. Beside them there are [`panics`].
+
+mod panics;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex},
 };
+
+use panics::Panics;
 
 use crate::{
     engine::event::{Answer, Batch, Command, DeadLetter, DeadLettered, Event, Mark, Settled, Verdict},
@@ -32,6 +36,7 @@ enum Bug {
     CommitPastFailedDeadLetter,
     /// What waits to be tried again is dropped when its partition is revoked.
     RetryDroppedOnRevoke,
+    Panic(Panics),
 }
 
 impl Bug {
@@ -42,8 +47,12 @@ impl Bug {
             "leaked_permit" => Self::LeakedPermit,
             "commit_past_failed_dead_letter" => Self::CommitPastFailedDeadLetter,
             "retry_dropped_on_revoke" => Self::RetryDroppedOnRevoke,
-            _ => return None,
+            _ => return Panics::named(name).map(Self::Panic),
         })
+    }
+
+    const fn panics(bug: Option<Self>) -> Option<Panics> {
+        if let Some(Self::Panic(panics)) = bug { Some(panics) } else { None }
     }
 }
 
@@ -71,20 +80,29 @@ pub struct Planted<T> {
 
 type Trio<S, W, D> = (Planted<S>, Planted<W>, Planted<D>);
 
+fn named() -> Result<Option<Bug>, String> {
+    let Ok(name) = std::env::var(VARIABLE) else { return Ok(None) };
+    Bug::named(&name).map(Some).ok_or_else(|| format!("{VARIABLE}={name}: there is no such bug"))
+}
+
 /// Stands before all three adapters.
 ///
 /// # Errors
 /// When the variable names no bug.
 pub fn plant<S, W, D>(source: S, worker: W, letters: D) -> Result<Trio<S, W, D>, String> {
-    let name = std::env::var(VARIABLE).ok();
-    let bug = match name.as_deref() {
-        Some(name) => Some(Bug::named(name).ok_or_else(|| format!("{VARIABLE}={name}: there is no such bug"))?),
-        None => None,
-    };
+    let bug = named()?;
     let marks = Shared::default();
     let source = Planted { inner: source, bug, marks: Arc::clone(&marks) };
     let worker = Planted { inner: worker, bug, marks: Arc::clone(&marks) };
     Ok((source, worker, Planted { inner: letters, bug, marks }))
+}
+
+/// To be spawned on the admin thread.
+///
+/// # Errors
+/// When the variable names no bug.
+pub fn watch() -> Result<impl Future<Output = ()> + Send + 'static, String> {
+    Ok(panics::beside(Bug::panics(named()?)))
 }
 
 impl<T> Planted<T> {
@@ -125,7 +143,7 @@ impl<S: Source> Source for Planted<S> {
     }
 
     async fn next(&mut self) -> SourceEvent {
-        let event = self.inner.next().await;
+        let event = panics::within(Bug::panics(self.bug), self.inner.next()).await;
         if let SourceEvent::Engine(Event::Revoked { partitions, lost: false }) = &event {
             self.mark(partitions, |marks| marks.revoking = true);
         }
@@ -144,6 +162,7 @@ impl<W: Worker> Worker for Planted<W> {
                 std::future::pending::<()>().await;
             }
             note(&marks, &settled, &before);
+            panics::answered(Bug::panics(bug));
             settled
         }
     }

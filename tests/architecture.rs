@@ -242,6 +242,17 @@ fn every_fault_has_its_tests_or_a_reason_and_they_are_counted() {
     }
 }
 
+/// The hook ends the process; where it cannot, before there is a log or in a panic of its own, this does.
+#[test]
+fn a_panic_of_a_release_build_aborts() {
+    let manifest = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml")).unwrap();
+    let profiles = manifest.split("\n[").filter(|section| section.starts_with("profile."));
+    let release = profiles.clone().find(|section| section.starts_with("profile.release]")).unwrap();
+    assert!(release.lines().any(|line| line == r#"panic = "abort""#), "{release}");
+    let told = profiles.filter(|section| section.contains("panic =")).count();
+    assert_eq!(told, 1, "another profile says otherwise");
+}
+
 /// The bugs that are made on purpose are nobody's default, and no release build takes them.
 #[test]
 fn planted_bugs_are_in_no_default_and_no_release_build() {
@@ -252,6 +263,14 @@ fn planted_bugs_are_in_no_default_and_no_release_build() {
     assert_eq!(features, [r#"planted = ["kafka"]"#], "no other feature takes it in");
     let planted = fs::read_to_string(root.join("src/planted.rs")).unwrap();
     assert!(planted.contains("#[cfg(not(debug_assertions))]\ncompile_error!"));
+    let names: Vec<&str> =
+        planted.lines().filter_map(|line| line.trim().split_once(" => Self::")).map(|(name, _)| name).collect();
+    assert!(names.len() >= 5, "{names:?}");
+    for place in ["tests/planted/named.rs", "tests/chaos/planted.rs"] {
+        let tests = fs::read_to_string(root.join(place)).unwrap();
+        let missing: Vec<_> = names.iter().filter(|name| !tests.contains(**name)).collect();
+        assert!(missing.is_empty(), "{place} does not find {missing:?}");
+    }
     for file in files(&source()).iter().filter(|file| !file.ends_with("planted.rs")) {
         let lines = code_lines(file);
         for (at, (number, line)) in lines.iter().enumerate().filter(|(_, (_, line))| line.contains("planted")) {

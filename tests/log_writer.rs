@@ -7,24 +7,27 @@ use std::{
 };
 
 use serde_json::Value;
-use sluicegate::telemetry::{
-    log,
-    settings::{LogFormat, LogLevel, LogSettings},
+use sluicegate::{
+    lifecycle::{Exit, end_with_a_panic},
+    telemetry::{
+        log,
+        settings::{LogFormat, LogLevel, LogSettings},
+    },
 };
 
 /// Tells this test binary to be the process that logs, with so many lines before it panics.
 const LINES: &str = "SLUICEGATE_TEST_LINES";
-const NAME: &str = "what_a_panic_says_is_a_line_of_the_log_and_waits_for_no_reader";
+const NAME: &str = "a_panic_of_any_thread_is_a_line_of_the_log_and_the_end_of_the_process_and_waits_for_no_reader";
 
 #[test]
-fn what_a_panic_says_is_a_line_of_the_log_and_waits_for_no_reader() {
+fn a_panic_of_any_thread_is_a_line_of_the_log_and_the_end_of_the_process_and_waits_for_no_reader() {
     if let Ok(lines) = std::env::var(LINES) {
         return log_and_panic(lines.parse().unwrap());
     }
     let mut read = child("10");
     let mut text = String::new();
     read.stderr.take().unwrap().read_to_string(&mut text).unwrap();
-    assert!(ends_within(&mut read, Duration::from_secs(60)));
+    assert_eq!(ends_within(&mut read, Duration::from_secs(60)), Some(Exit::ContractBroken.code()));
     let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(lines.len(), 11, "{text}");
     assert_eq!(
@@ -34,7 +37,8 @@ fn what_a_panic_says_is_a_line_of_the_log_and_waits_for_no_reader() {
     assert!(lines[10]["message"].as_str().unwrap().contains("on purpose"), "{}", lines[10]);
 
     let mut unread = child("20000");
-    assert!(ends_within(&mut unread, Duration::from_secs(30)), "it waits for its reader");
+    let ended = ends_within(&mut unread, Duration::from_secs(30));
+    assert_eq!(ended, Some(Exit::ContractBroken.code()), "it waits for its reader");
     let mut text = String::new();
     unread.stderr.take().unwrap().read_to_string(&mut text).unwrap();
     assert!(text.ends_with('\n') && text.lines().all(|line| serde_json::from_str::<Value>(line).is_ok()), "{text}");
@@ -46,23 +50,30 @@ fn child(lines: &str) -> Child {
 }
 
 fn log_and_panic(lines: u32) {
-    let _log = log::install(&LogSettings { format: LogFormat::Json, level: LogLevel::Info }).unwrap();
+    let log = log::install(&LogSettings { format: LogFormat::Json, level: LogLevel::Info }).unwrap();
+    end_with_a_panic(log);
     for number in 0..lines {
         tracing::info!(target: "sluicegate", event = "probe", number, padding = "x".repeat(100));
     }
     let engine = std::thread::Builder::new().name("engine".to_owned());
-    let ended = engine.spawn(|| panic!("on purpose")).unwrap().join();
-    assert!(ended.is_err());
+    // Nobody joins it: that it is gone has to be seen without.
+    engine.spawn(|| panic!("on purpose")).unwrap();
+    loop {
+        std::thread::park();
+    }
 }
 
-fn ends_within(child: &mut Child, within: Duration) -> bool {
+/// The code it ended with; `None` when it did not.
+fn ends_within(child: &mut Child, within: Duration) -> Option<i32> {
     let deadline = Instant::now() + within;
-    while child.try_wait().unwrap().is_none() {
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status.code();
+        }
         if Instant::now() > deadline {
             child.kill().unwrap();
-            return false;
+            return None;
         }
         std::thread::park_timeout(Duration::from_millis(5));
     }
-    true
 }

@@ -115,6 +115,24 @@ mod tests {
     }
 
     #[test]
+    fn what_stands_still_for_no_reason_is_deadly_and_not_ready() {
+        let engine = crate::engine::Engine::new(crate::engine::settings::EngineSettings::default());
+        let well = engine.snapshot(crate::time::Now::default());
+        let table: [(Snapshot, &[&str]); 4] = [
+            (well.clone(), &[]),
+            (Snapshot { stalled: 1, ..well.clone() }, &["partition_stalled"]),
+            (Snapshot { sending_stands: true, ..well.clone() }, &["sending_stalled"]),
+            (Snapshot { stalled: 2, sending_stands: true, ..well }, &["partition_stalled", "sending_stalled"]),
+        ];
+        for (snapshot, expected) in table {
+            let look = |phase| Look { snapshot: Some(snapshot.clone()), ..look(phase) };
+            assert_eq!(look(Phase::Running).dead_because(), expected);
+            assert_eq!(look(Phase::Running).not_ready_because(), expected);
+            assert!(look(Phase::Stopped).is_alive(), "out of the group nothing has to move");
+        }
+    }
+
+    #[test]
     fn it_says_what_it_waits_for() {
         let starting = Look { waiting_for: vec!["worker", "group"], ..look(Phase::Starting) };
         assert_eq!(starting.not_ready_because(), ["starting", "waiting_for_worker", "waiting_for_group"]);

@@ -13,7 +13,7 @@ use std::{
     net::{SocketAddr, TcpListener, TcpStream},
     sync::{
         Arc, Mutex, MutexGuard,
-        atomic::{AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
 };
@@ -49,6 +49,8 @@ struct Stage {
     readiness: Readiness,
     worker: Option<Latch>,
     poll: PollPulse,
+    /// The engine says that its sending stands, to which it does not come without a bug.
+    stands: Arc<AtomicBool>,
     _log: Box<dyn Any + Send + Sync>,
 }
 
@@ -82,9 +84,10 @@ impl Stage {
         let engine = Run::with(settings, Watched::new(telemetry, readiness.clone(), Course::default()));
         let engine = Arc::new(Mutex::new(engine));
         let (driver, inbox) = handle::channel();
+        let stands = Arc::new(AtomicBool::new(false));
         std::thread::spawn({
-            let engine = Arc::clone(&engine);
-            move || serve(inbox, &engine)
+            let (engine, stands) = (Arc::clone(&engine), Arc::clone(&stands));
+            move || serve(inbox, &engine, &stands)
         });
         let settings = LogSettings { format: LogFormat::Json, level: LogLevel::Info };
         let (subscriber, level) = log::subscriber(&settings, std::io::sink);
@@ -99,7 +102,7 @@ impl Stage {
             drain_timeout: Duration::from_secs(5),
             silence: Silence::default(),
         });
-        Self { admin: admin.unwrap(), engine, readiness, worker, poll, _log: Box::new(subscriber) }
+        Self { admin: admin.unwrap(), engine, readiness, worker, poll, stands, _log: Box::new(subscriber) }
     }
 
     /// The worker is there, the group has answered with two partitions.
@@ -134,11 +137,15 @@ impl Stage {
 }
 
 /// What the driver does with requests.
-fn serve(mut inbox: tokio::sync::mpsc::Receiver<Request>, engine: &Mutex<Engine>) {
+fn serve(mut inbox: tokio::sync::mpsc::Receiver<Request>, engine: &Mutex<Engine>, stands: &AtomicBool) {
     while let Some(asked) = inbox.blocking_recv() {
         let mut run = engine.lock().unwrap();
         match asked {
-            Request::Snapshot(answer) => drop(answer.send(run.engine.snapshot(run.now))),
+            Request::Snapshot(answer) => {
+                let mut snapshot = run.engine.snapshot(run.now);
+                snapshot.sending_stands |= stands.load(Relaxed);
+                drop(answer.send(snapshot));
+            }
             Request::Drain { timeout } => {
                 let deadline = run.now.mono + timeout;
                 run.step(Event::Drain { deadline });

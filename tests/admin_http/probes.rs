@@ -69,6 +69,37 @@ fn a_poll_loop_that_hangs_is_dead() {
 }
 
 #[test]
+fn a_partition_that_no_repair_moves_is_dead_until_it_moves() {
+    let stage = Stage::running();
+    let progress = Progress { partition: PartitionId(0), position: None, end: Some(10), leader_answers: true };
+    let stands_for = |seconds| {
+        for _ in 0..seconds {
+            stage.engine().pass(Duration::from_secs(1));
+            stage.engine().step(Event::Progress(vec![progress]));
+        }
+        stage.get("/livez").status
+    };
+    // Thirty seconds for each of three repairs.
+    assert_eq!((stands_for(85), stands_for(10)), (200, 503));
+    assert_eq!(stage.get("/livez").json(), json!({"alive": false, "reasons": ["partition_stalled"]}));
+    assert_eq!(stage.get("/readyz").json()["reasons"], json!(["partition_stalled"]));
+    assert_eq!(stage.get("/state").json()["stalled_partitions"], 1);
+    stage.engine().poll((0..10).map(|offset| record(0, offset)));
+    stage.engine().step(Event::Progress(vec![progress]));
+    assert_eq!(stage.get("/livez").status, 200, "it is read");
+}
+
+#[test]
+fn records_that_stand_before_an_idle_worker_are_dead() {
+    let stage = Stage::running();
+    assert_eq!(stage.get("/livez").status, 200);
+    stage.stands.store(true, Relaxed);
+    assert_eq!(stage.get("/livez").status, 503);
+    assert_eq!(stage.get("/livez").json(), json!({"alive": false, "reasons": ["sending_stalled"]}));
+    assert_eq!(stage.get("/healthz").json()["status"], "dead");
+}
+
+#[test]
 fn the_probe_listener_shows_probes_and_metrics_and_nothing_else() {
     let stage = Stage::running();
     let probe = stage.admin.probe_addr().unwrap();

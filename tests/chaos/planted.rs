@@ -1,5 +1,7 @@
 //! The suite put to the test: each bug that can be planted is found by a story of the suite.
 
+mod panics;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::{killed, letters, revoked};

@@ -3,24 +3,6 @@
 use super::*;
 
 #[test]
-fn the_highest_offset_seen_is_committed_instead_of_the_frontier() {
-    is_found(&[I2], any, || {
-        let mut highest = [0; 64];
-        each(move |action| match action {
-            Action::Dispatch(batch) => {
-                for record in &batch.records {
-                    highest[record.partition.index()] = record.offset + 1;
-                }
-            }
-            Action::Source(Command::Commit { offsets, .. }) => {
-                offsets.iter_mut().for_each(|mark| mark.offset = mark.offset.max(highest[mark.partition.index()]));
-            }
-            _ => {}
-        })
-    });
-}
-
-#[test]
 fn one_offset_too_many_is_committed() {
     let gapless = |setup: &mut Setup| {
         (setup.workload.marker_per_mille, setup.workload.gap_per_mille) = (0, 0);

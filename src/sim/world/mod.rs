@@ -317,6 +317,10 @@ impl<'a> World<'a> {
         let now = self.now();
         self.trace_event(&event);
         self.checker.before(now, &event, &self.broker);
+        let Some(event) = self.tamper.tell(event) else {
+            self.engine = Some(engine);
+            return;
+        };
         let effects = &mut self.effects;
         if catch_unwind(AssertUnwindSafe(|| engine.step(now, event, effects))).is_err() {
             return self.checker.violate(now.mono, Promise::Engine, "the engine panicked");

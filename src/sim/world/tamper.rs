@@ -15,6 +15,11 @@ pub trait Tamper {
         let _ = settings;
     }
 
+    /// Changes what the engine is told, after the checker has seen what happened; `None` keeps it from the engine.
+    fn tell(&mut self, event: Event) -> Option<Event> {
+        Some(event)
+    }
+
     /// Changes what the engine asks for. What it returns is told to the engine behind the checker's back.
     fn alter(&mut self, now: Now, actions: &mut Vec<Action>) -> Vec<Event> {
         let _ = (now, actions);

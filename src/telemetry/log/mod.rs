@@ -1,7 +1,7 @@
 //! The log: one line per event, to stderr, for people or for machines, with a level that can be changed while it runs.
 //!
 //! Standard output stays free for what a command was asked for. Lines are written by a thread of their own, so that
-//! nobody waits for whoever reads them ([`lines`]); what a panic says goes the same way.
+//! nobody waits for whoever reads them ([`lines`]).
 //! What librdkafka says comes through `tracing` too. Other crates are heard from `warn` on, however much we say.
 
 mod fields;
@@ -10,7 +10,6 @@ mod json;
 pub mod lines;
 
 use std::{
-    backtrace::{Backtrace, BacktraceStatus},
     error::Error,
     sync::{
         Arc, Mutex, PoisonError,
@@ -19,7 +18,7 @@ use std::{
     time::Duration,
 };
 
-use tracing::{Subscriber, field, level_filters::LevelFilter};
+use tracing::{Subscriber, level_filters::LevelFilter};
 use tracing_subscriber::{
     Layer, Registry, filter::Targets, fmt::MakeWriter, layer::SubscriberExt, reload, util::SubscriberInitExt,
 };
@@ -88,7 +87,7 @@ const fn filter(level: LogLevel) -> LevelFilter {
     }
 }
 
-/// Makes this the log of the process, and of what its panics say.
+/// Makes this the log of the process.
 ///
 /// # Errors
 /// When the process has a log already, or there is no thread to write it.
@@ -98,15 +97,7 @@ pub fn install(settings: &LogSettings) -> Result<Log, Box<dyn Error + Send + Syn
     let (subscriber, level) = subscriber(settings, move || writer.clone());
     subscriber.try_init()?;
     lines.write_to(std::io::stderr(), move |missing| missing_line(format, missing))?;
-    let log = Log { level, lines };
-    let last = log.clone();
-    std::panic::set_hook(Box::new(move |panic| {
-        let (thread, backtrace) = (std::thread::current(), Backtrace::capture());
-        let backtrace = (backtrace.status() == BacktraceStatus::Captured).then(|| field::display(&backtrace));
-        tracing::error!(target: "sluicegate", event = "panicked", thread = thread.name(), backtrace, "{panic}");
-        last.finish();
-    }));
-    Ok(log)
+    Ok(Log { level, lines })
 }
 
 /// The line that says how many are missing, in the form that all the others have.
