@@ -36,7 +36,7 @@ impl Look {
             self.poll_age.is_some_and(|age| age > self.limit).then_some("poll_loop_hangs"),
             self.silent_for.is_some_and(|age| age > self.limit).then_some("engine_silent"),
             self.snapshot.as_ref().is_some_and(|s| s.stalled > 0).then_some("partition_stalled"),
-            self.snapshot.as_ref().is_some_and(|s| s.sending_stands).then_some("sending_stalled"),
+            self.snapshot.as_ref().is_some_and(|s| s.sending_stalled).then_some("sending_stalled"),
         ];
         each.into_iter().flatten().collect()
     }
@@ -121,8 +121,8 @@ mod tests {
         let table: [(Snapshot, &[&str]); 4] = [
             (well.clone(), &[]),
             (Snapshot { stalled: 1, ..well.clone() }, &["partition_stalled"]),
-            (Snapshot { sending_stands: true, ..well.clone() }, &["sending_stalled"]),
-            (Snapshot { stalled: 2, sending_stands: true, ..well }, &["partition_stalled", "sending_stalled"]),
+            (Snapshot { sending_stalled: true, ..well.clone() }, &["sending_stalled"]),
+            (Snapshot { stalled: 2, sending_stalled: true, ..well }, &["partition_stalled", "sending_stalled"]),
         ];
         for (snapshot, expected) in table {
             let look = |phase| Look { snapshot: Some(snapshot.clone()), ..look(phase) };

@@ -1,9 +1,9 @@
 //! The partitions that are ours, each with its epoch, its ledger and its own reasons to be paused.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use crate::{
-    engine::{event::Assignment, fact::PauseReason, gone::Gap, ledger::Ledger, queue::LaneId},
+    engine::{event::Assignment, fact::PauseReason, gone::Gaps, ledger::Ledger, queue::LaneId},
     record::{Epoch, PartitionId, Record},
     time::Instant,
 };
@@ -30,6 +30,8 @@ pub struct Partition {
     /// The ledger's revision as of what was asked for last, and as of what the group acknowledged.
     pub asked_revision: u64,
     pub committed_revision: u64,
+    /// Since when commits have been asked for and none was taken.
+    pub untaken_since: Option<Instant>,
     /// The group has nothing, and what is to be kept is where it begins, which is not known yet.
     pub owes_start: bool,
     /// In the list of partitions whose frontier moved.
@@ -46,8 +48,8 @@ pub struct Partition {
     pub head_told: Option<i64>,
     /// What the group had committed when this epoch began.
     pub resumed_at: Option<i64>,
-    /// The widest jump of the offsets that nobody has looked into yet.
-    pub gap: Option<Gap>,
+    /// Jumps of the offsets that nobody has looked into yet.
+    pub gaps: Gaps,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +60,10 @@ pub enum Phase {
     /// Revoked; its in-flight work is waited for.
     Draining,
 }
+
+/// Commits that are not taken for this long bound what is taken in. Until then, how much is uncommitted is a matter of
+/// speed.
+const UNTAKEN_AFTER: Duration = Duration::from_secs(10);
 
 /// A partition's own reasons to be paused.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -123,6 +129,7 @@ impl Partitions {
             asked: None,
             asked_revision: 0,
             committed_revision: 0,
+            untaken_since: None,
             owes_start: false,
             dirty: false,
             pauses: Pauses::default(),
@@ -132,7 +139,7 @@ impl Partitions {
             audited: None,
             head_told: None,
             resumed_at: assignment.committed.as_ref().map(|kept| kept.offset),
-            gap: None,
+            gaps: Gaps::default(),
         });
     }
 
@@ -184,7 +191,7 @@ impl Partition {
         self.dirty = false;
         self.stall = Stall::default();
         (self.audited, self.head_told) = (None, None);
-        (self.resumed_at, self.gap) = (None, None);
+        (self.resumed_at, self.untaken_since, self.gaps) = (None, None, Gaps::default());
         self.pauses = Pauses::default();
     }
 
@@ -198,10 +205,16 @@ impl Partition {
         self.queued + self.retrying + self.in_flight
     }
 
-    /// Records finished since what the group acknowledged: after a kill they come again, as far as the commit's metadata
-    /// did not tell of them.
+    /// Records finished since what the group acknowledged, and those that are yet to be: after a kill they come again, as
+    /// far as the commit's metadata did not tell of them.
     pub fn uncommitted(&self) -> u64 {
-        self.ledger.revision().saturating_sub(self.committed_revision)
+        let finished = self.ledger.revision().saturating_sub(self.committed_revision);
+        finished + u64::from(self.ledger.span() - self.ledger.beyond())
+    }
+
+    /// Commits are asked for and not taken, for longer than a coordinator takes to move.
+    pub fn is_untaken(&self, now: Instant) -> bool {
+        self.untaken_since.is_some_and(|since| now >= since + UNTAKEN_AFTER)
     }
 
     /// What was asked for has failed: it is asked for again.

@@ -25,8 +25,6 @@ pub struct Commits {
     next_id: u64,
     asked_at: Option<Instant>,
     applied_at: Option<Instant>,
-    /// Since when commits have been asked for and none was taken.
-    untaken_since: Option<Instant>,
     last_error: Option<String>,
 }
 
@@ -39,9 +37,6 @@ struct InFlight {
 /// A commit without an answer for this long is given up and its late answer ignored. The client parks commits for up
 /// to a session timeout while the coordinator is away, then answers.
 pub const ANSWER_WAIT: Duration = Duration::from_secs(60);
-
-/// Commits that are not taken for this long stand. Until then, how much is uncommitted is a matter of speed.
-const STAND_AFTER: Duration = Duration::from_secs(10);
 
 /// The broker's `offset.metadata.max.bytes` is smaller than what was sent.
 const METADATA_TOO_LARGE: &str = "OFFSET_METADATA_TOO_LARGE";
@@ -97,6 +92,7 @@ impl Commits {
             let beyond = self.metadata_bytes > 0 && Some(offset) == asked && revision != partition.asked_revision;
             if beyond || asked.is_none_or(|asked| offset > asked) {
                 (partition.asked, partition.asked_revision) = (Some(offset), revision);
+                partition.untaken_since.get_or_insert(now);
                 let metadata = partition.ledger.completed(self.metadata_bytes).into();
                 offsets.push(Mark { partition: id, offset, metadata });
             }
@@ -107,7 +103,6 @@ impl Commits {
         let id = CommitId(self.next_id);
         self.next_id += 1;
         self.asked_at = Some(now);
-        self.untaken_since.get_or_insert(now);
         self.in_flight = Some(InFlight { id, since: now });
         Some(Command::Commit { id, offsets })
     }
@@ -143,16 +138,14 @@ impl Commits {
             let partition = all.get_mut(result.partition).filter(|p| p.phase != Phase::Released);
             match &result.outcome {
                 CommitOutcome::Applied => {
-                    (self.applied_at, self.untaken_since) = (Some(now), None);
+                    self.applied_at = Some(now);
                     // The same number is in `asked` unless the epoch ended meanwhile.
                     if let Some(p) = partition.filter(|p| p.asked == Some(result.offset)) {
-                        p.committed = Some(result.offset);
+                        (p.committed, p.untaken_since) = (Some(result.offset), None);
                         p.committed_revision = p.asked_revision;
                     }
                 }
-                CommitOutcome::EpochOver(code) => {
-                    (self.last_error, self.untaken_since) = (Some(code.clone()), None);
-                }
+                CommitOutcome::EpochOver(code) => self.last_error = Some(code.clone()),
                 CommitOutcome::Failed(code) => {
                     self.last_error = Some(code.clone());
                     if let Some(p) = partition.filter(|p| p.asked == Some(result.offset)) {
@@ -181,11 +174,6 @@ impl Commits {
             None if self.owes_start => Some(Instant::ZERO),
             None => Some(self.asked_at.map_or(Instant::ZERO, |asked| asked + interval)),
         }
-    }
-
-    /// Commits are asked for and not taken, for longer than a coordinator takes to move.
-    pub fn stand(&self, now: Instant) -> bool {
-        self.untaken_since.is_some_and(|since| now >= since + STAND_AFTER)
     }
 
     pub fn applied_at(&self) -> Option<Instant> {

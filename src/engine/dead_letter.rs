@@ -39,9 +39,7 @@ impl Outbox {
         }
         let letter = self.held.pop_front()?;
         self.in_flight += 1;
-        if self.held.is_empty() {
-            self.told = None;
-        }
+        self.forget_if_empty();
         Some(letter)
     }
 
@@ -114,6 +112,14 @@ impl Outbox {
                 Some(letter) => self.held.push_back(letter),
                 None => break,
             }
+        }
+        self.forget_if_empty();
+    }
+
+    /// The next hold is another one, to be told again.
+    fn forget_if_empty(&mut self) {
+        if self.held.is_empty() {
+            self.told = None;
         }
     }
 }

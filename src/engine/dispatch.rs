@@ -41,7 +41,8 @@ impl Engine {
             } else if let Some(group) = self.next_retry(now, out) {
                 self.send(now, group, true, out);
             } else if let Some((lane, contested)) = self.next_lane(now) {
-                self.send_fresh(now, lane, contested, self.values.batch_records, out);
+                let most = if self.worker.is_broken() { 1 } else { self.values.batch_records };
+                self.send_fresh(now, lane, contested, most, out);
             } else {
                 return;
             }

@@ -344,7 +344,7 @@ pub enum PauseReason {
     Uncommitted,
     /// Its records would fill the queue while a retry keeps them from being sent (`ORDERING=key|partition`).
     Order,
-    /// A record holds the partition (`POISON_POLICY=stop`).
+    /// A record holds the partition (`POISON_POLICY=stop`), or its log was cut.
     Stopped,
 }
 

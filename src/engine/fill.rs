@@ -19,7 +19,7 @@ use crate::{
         settings::Ordering,
         steer::GUARD,
     },
-    record::Record,
+    record::{PartitionId, Record},
     time::{Now, UnixMillis},
 };
 
@@ -117,13 +117,20 @@ impl Engine {
         let order = self.control.next_order(lane.0);
         let is_free = self.settings.ordering == Ordering::None;
         let chooses = is_free && (self.control.is_predictive() || order != Order::Arrival);
+        let front = self.front(lane);
         let records =
             if chooses { self.pick(now, lane, order, most, out) } else { self.cut_front(now, lane, most, out) };
+        let stays = self.front(lane) == front;
         if let Some(lane) = self.queue.lane_mut(lane) {
-            lane.cut_at = (order != Order::Arrival).then_some(now.mono);
+            lane.cut_at = stays.then_some(now.mono);
         }
         records.iter().for_each(|record| self.leave_queue(record, out));
         records
+    }
+
+    /// Which record is the first of a lane.
+    fn front(&self, lane: LaneId) -> Option<(PartitionId, i64)> {
+        self.queue.lane(lane)?.records.front().map(|record| (record.partition, record.offset))
     }
 
     /// A record goes from the queue into a batch.

@@ -1,35 +1,58 @@
 //! Records that retention deleted before they were read: the one loss that is nobody's mistake here, so it is told.
 //!
 //! A log has gaps of its own (compaction, aborted records, transaction markers), so a jump of the offsets says nothing.
-//! The widest since the last look is kept, the brokers are asked where the log begins, and if that lies beyond where the
-//! jump began, what was jumped over is gone.
+//! It is remembered, the brokers are asked where the log begins, and if that lies beyond where the first jump began, what
+//! lay between is gone. Of several jumps before the answer the whole way counts, so that it is never told too little.
 
 use std::time::Duration;
 
 use crate::{
     engine::{Effects, Engine, assignment::Partition, event::Command, fact::Fact},
     record::PartitionId,
-    time::{Instant, Now},
+    time::Now,
 };
 
 /// A transactional topic has a gap at every commit: its leader is asked no more often than this.
 const ASK_EVERY: Duration = Duration::from_secs(10);
 
-/// Offsets that were jumped over: from the one that was due to the one that came.
+/// Offsets that were jumped over: from the first one that was due to the last one that came instead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Gap {
     from: i64,
     to: i64,
-    seen_at: Instant,
+}
+
+/// What one partition has jumped over.
+#[derive(Debug, Default)]
+pub struct Gaps {
+    /// Since the brokers were asked last.
+    new: Option<Gap>,
+    /// Before: the answer decides.
+    asked: Option<Gap>,
+}
+
+impl Gaps {
+    fn add(&mut self, from: i64, to: i64) {
+        self.new = Some(Gap { from: self.new.map_or(from, |known| known.from), to });
+    }
+
+    fn is_empty(&self) -> bool {
+        self.new.is_none() && self.asked.is_none()
+    }
+
+    /// What was asked about before and not answered is asked about again.
+    fn ask(&mut self) {
+        if let Some(new) = self.new.take() {
+            self.asked = Some(Gap { from: self.asked.map_or(new.from, |known| known.from), to: new.to });
+        }
+    }
 }
 
 impl Partition {
     /// The log brings `offset` next, a record or its end.
-    pub(super) fn note_gap(&mut self, now: Instant, offset: i64) {
-        let due = self.ledger.position().or(self.resumed_at);
-        let Some(from) = due.filter(|from| *from < offset) else { return };
-        if self.gap.is_none_or(|known| known.to.saturating_sub(known.from) < offset.saturating_sub(from)) {
-            self.gap = Some(Gap { from, to: offset, seen_at: now });
+    pub(super) fn note_gap(&mut self, offset: i64) {
+        if let Some(due) = self.ledger.position().or(self.resumed_at).filter(|due| *due < offset) {
+            self.gaps.add(due, offset);
         }
     }
 }
@@ -40,7 +63,11 @@ impl Engine {
         if self.starts_asked_at.is_some_and(|asked| now.mono < asked + ASK_EVERY) {
             return;
         }
-        let ids: Vec<_> = self.partitions.active().filter(|(_, p)| p.gap.is_some()).map(|(id, _)| id).collect();
+        let mut ids = Vec::new();
+        for (id, partition) in self.partitions.owned_mut().filter(|(_, partition)| !partition.gaps.is_empty()) {
+            partition.gaps.ask();
+            ids.push(id);
+        }
         if !ids.is_empty() {
             self.starts_asked_at = Some(now.mono);
             out.command(Command::ReadStarts(ids));
@@ -48,15 +75,11 @@ impl Engine {
     }
 
     pub(super) fn on_starts_read(&mut self, found: &[(PartitionId, i64)], out: &mut Effects) {
-        let Some(asked_at) = self.starts_asked_at else { return };
         for (id, start) in found {
             let Some(partition) = self.partitions.get_mut(*id) else { continue };
-            // A gap that was seen after the question may be of later doing.
-            let Some(gap) = partition.gap.take_if(|gap| gap.seen_at <= asked_at) else { continue };
-            if gap.from < *start {
-                let (topic, number) = (partition.topic.clone(), partition.number);
-                out.fact(Fact::RecordsGone { topic, number, from: gap.from, to: gap.to });
-            }
+            let Some(gap) = partition.gaps.asked.take().filter(|gap| gap.from < *start) else { continue };
+            let (topic, number) = (partition.topic.clone(), partition.number);
+            out.fact(Fact::RecordsGone { topic, number, from: gap.from, to: gap.to.min(*start) });
         }
     }
 }

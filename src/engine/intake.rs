@@ -7,7 +7,7 @@ use crate::{
         Effects, Engine,
         admission::{self, Deadline, Verdict},
         assignment::{Partition, Phase},
-        event::{Assignment, CommitId, CommitResult, PartitionEnd, Reason},
+        event::{Assignment, CommitId, CommitOutcome, CommitResult, PartitionEnd, Reason},
         fact::{Fact, Stage},
         ledger::{Ledger, LedgerError, completed::Completed},
         order::OrderLocks,
@@ -55,7 +55,7 @@ impl Engine {
             let takes_in = |p: &&mut Partition| p.phase == Phase::Active && !p.pauses.stopped && self.drain.is_none();
             if let Some(partition) = self.partitions.get_mut(end.partition).filter(takes_in) {
                 partition.end = partition.end.max(Some(end.offset));
-                partition.note_gap(now.mono, end.offset);
+                partition.note_gap(end.offset);
                 if partition.ledger.reach_end(end.offset) {
                     self.commits.mark_dirty(end.partition, &mut partition.dirty);
                 }
@@ -110,7 +110,7 @@ impl Engine {
             // The record that stopped the partition holds the frontier: this one comes again after a restart.
             return false;
         }
-        partition.note_gap(now.mono, record.offset);
+        partition.note_gap(record.offset);
         match partition.ledger.charge(now.mono, record.offset) {
             Ok(seq) => record.notes.seq = seq,
             Err(LedgerError::Backwards { expected, offset }) => {
@@ -177,7 +177,9 @@ impl Engine {
 
     pub(super) fn on_committed(&mut self, now: Now, id: CommitId, results: Vec<CommitResult>, out: &mut Effects) {
         let took = self.commits.on_answer(now.mono, id, &results, &mut self.partitions);
-        results.iter().for_each(|result| self.reopen_committed(result.partition, out));
+        for result in results.iter().filter(|result| result.outcome == CommitOutcome::Applied) {
+            self.reopen_committed(result.partition, out);
+        }
         match took {
             Some(took) => out.fact(Fact::CommitAnswered { results, took }),
             None => out.fact(Fact::Stale { what: "commit" }),

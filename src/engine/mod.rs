@@ -7,8 +7,9 @@
 //! One room per job: `admission` judges at the door, `queue` holds, `dispatch` cuts batches, `settle` turns answers
 //! into dispositions and `failed` finds out who is to blame, `retry` and `dead_letter` keep what did not go well,
 //! `ledger` and `commit` decide what is finished, `gate` and `credit` bound the intake, `release` gives partitions back.
-//! `requests` answers those who ask over HTTP, `share` divides queue and batches between them and Kafka. The promises
-//! I1-I10 are in docs/ARCHITECTURE.md.
+//! `requests` answers those who ask over HTTP, `share` divides queue and batches between them and Kafka. `watchdog`,
+//! `standstill`, `gone` and `audit` watch what should happen and does not, `sentinel` the promises I1-I10 of
+//! docs/ARCHITECTURE.md.
 
 pub mod admission;
 mod assignment;
@@ -40,6 +41,7 @@ pub mod settings;
 mod settle;
 mod share;
 pub mod snapshot;
+mod standstill;
 mod steer;
 mod watchdog;
 mod worker_health;
@@ -66,7 +68,7 @@ use crate::{
         retry::{RetryBudget, RetryPool},
         sentinel::Sentinels,
         settings::EngineSettings,
-        watchdog::Standing,
+        standstill::Standstill,
         worker_health::WorkerHealth,
     },
     record::Record,
@@ -131,7 +133,7 @@ pub struct Engine {
     /// What fresh records are held by, as it was last told.
     fresh_held: Option<FreshHold>,
     starving: Starving,
-    standing: Standing,
+    standstill: Standstill,
     sentinels: Sentinels,
     audit: Audit,
     /// When the brokers were last asked where logs begin.
@@ -185,7 +187,7 @@ impl Engine {
             clearing: false,
             fresh_held: None,
             starving: Starving::default(),
-            standing: Standing::default(),
+            standstill: Standstill::default(),
             sentinels: Sentinels::default(),
             audit: Audit::default(),
             starts_asked_at: None,

@@ -135,7 +135,7 @@ impl Engine {
             },
             partitions,
             stalled: self.stalled(),
-            sending_stands: self.sending_stands(),
+            sending_stalled: self.is_sending_stalled(),
             heads_of_line: self.heads(),
             violations: self.sentinels.breaches(),
             sentinels: self.sentinels.state(),

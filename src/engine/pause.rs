@@ -91,7 +91,6 @@ impl Engine {
 
     pub(super) fn pause_for_span(&mut self, now: Now, id: PartitionId, out: &mut Effects) {
         let limit = self.settings.span_max.saturating_sub(self.span_margin()).max(1);
-        let commits_stand = self.commits.stand(now.mono);
         let Some(partition) = self.partitions.get_mut(id) else { return };
         let (span, uncommitted) = (partition.ledger.span() >= limit, partition.uncommitted() >= limit.into());
         if span && !partition.pauses.span {
@@ -99,7 +98,7 @@ impl Engine {
             self.tell_pause(id, PauseReason::Span, true, out);
         }
         let Some(partition) = self.partitions.get_mut(id) else { return };
-        if commits_stand && uncommitted && !partition.pauses.uncommitted {
+        if partition.is_untaken(now.mono) && uncommitted && !partition.pauses.uncommitted {
             partition.pauses.uncommitted = true;
             self.tell_pause(id, PauseReason::Uncommitted, true, out);
         }
@@ -107,9 +106,9 @@ impl Engine {
 
     /// A commit was taken: opens what waited for it.
     pub(super) fn reopen_committed(&mut self, id: PartitionId, out: &mut Effects) {
-        let low = u64::from(self.settings.span_max / 2);
+        let low = self.settings.span_max.saturating_sub(self.span_margin()).max(1) / 2;
         let Some(partition) = self.partitions.get_mut(id) else { return };
-        if partition.pauses.uncommitted && partition.uncommitted() <= low {
+        if partition.pauses.uncommitted && partition.uncommitted() <= low.into() {
             partition.pauses.uncommitted = false;
             self.tell_pause(id, PauseReason::Uncommitted, false, out);
         }

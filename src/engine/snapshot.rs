@@ -33,7 +33,7 @@ pub struct Snapshot {
     /// Partitions whose frontier one record holds while nearly everything behind it is done.
     pub heads_of_line: u32,
     /// Nothing is sent although it could be (I8).
-    pub sending_stands: bool,
+    pub sending_stalled: bool,
     /// Sum of the breaches of `sentinels`.
     pub violations: u64,
     pub sentinels: Vec<SentinelState>,

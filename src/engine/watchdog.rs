@@ -1,8 +1,5 @@
-//! What should move and does not. A partition is repaired, counted, and at last a reason to fail liveness; so are records
-//! that could be sent and are not; a poll thread that came late is told.
-//!
-//! This is where the engine looks at I8 and I10 (docs/ARCHITECTURE.md) while work goes on. A partition that is not read may
-//! be the broker's fault, so it breaks no promise.
+//! What the source should bring and does not: a partition that stands still is repaired, counted, and at last a reason to
+//! fail liveness. It may be the broker's fault, so it breaks no promise; a poll thread that came late breaks I10.
 
 use crate::{
     engine::{
@@ -10,21 +7,12 @@ use crate::{
         event::{Command, Progress, Pulse},
         fact::Fact,
         sentinel::Invariant,
-        settings::EngineSettings,
     },
-    time::{Instant, Now},
+    time::Now,
 };
 
 /// Repairs in a row without movement before the partition counts as stalled.
 pub const REPAIRS_MAX: u32 = 3;
-
-/// Since when something waits to be sent, nothing is out, and nothing is in the way.
-#[derive(Debug, Default)]
-pub struct Standing {
-    /// And how many batches had come back by then: between two looks one may have gone and come.
-    since: Option<(Instant, u64)>,
-    told: bool,
-}
 
 impl Engine {
     pub(super) fn on_progress(&mut self, now: Now, progress: &[Progress], out: &mut Effects) {
@@ -61,34 +49,6 @@ impl Engine {
         self.look_for_heads(now, out);
         self.ask_for_committed(now, out);
         self.ask_for_starts(now, out);
-    }
-
-    /// Something waits to be sent, the worker could take it, and nothing is out: that must not last. What may lie between
-    /// is the linger, a back-off, a token for a retry, or as long as a last try apart took, and none of these is longer than
-    /// what is waited for here.
-    fn look_at_sending(&mut self, now: Now, out: &mut Effects) {
-        let waits = self.queue.records() > 0 && self.takes_fresh() || self.retries.records() > 0;
-        let may_go = self.in_flight.is_empty() && self.drain.is_none() && self.letters.is_empty();
-        let moved = self.standing.since.is_some_and(|(_, settled)| settled != self.in_flight.settled());
-        if moved || !(waits && may_go && self.worker.concurrency(now.mono, self.values.concurrency) > 0) {
-            self.standing = Standing::default();
-            self.sentinels.looked(Invariant::I8, u64::from(waits));
-            return;
-        }
-        let settled = self.in_flight.settled();
-        let (since, _) = *self.standing.since.get_or_insert((now.mono, settled));
-        let EngineSettings { stall_after, linger, inference_timeout, .. } = self.settings;
-        let patience = stall_after + self.settings.retry.backoff_max + linger + inference_timeout;
-        let stands = now.mono >= since + patience;
-        let (queued, retries) = (self.queue.records(), self.retries.records());
-        let what = || format!("{queued} records queued and {retries} to be tried again stand, and the worker is idle");
-        self.look(Invariant::I8, !stands || self.standing.told, what, out);
-        self.standing.told |= stands;
-    }
-
-    /// Nothing is sent although it could be.
-    pub(super) fn sending_stands(&self) -> bool {
-        self.standing.told
     }
 
     /// The poll thread tells how it kept its pace (I10): whatever held it up, the group may have held it for dead.

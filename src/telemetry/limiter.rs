@@ -71,10 +71,14 @@ impl Limiter {
 
     /// The same for an event that says this, and may say it again and again.
     pub fn admit_new(&self, event: EventName, text: &str, now: Instant) -> Pass {
-        let repeated = self.repeats.lock().unwrap_or_else(std::sync::PoisonError::into_inner).admit(text, now);
-        let Pass::Whole { suppressed: repeats } = repeated else { return Pass::LeftOut };
-        let Pass::Whole { suppressed } = self.admit(event, now) else { return Pass::LeftOut };
-        Pass::Whole { suppressed: repeats.map_or(suppressed, |count| Some(count + suppressed.unwrap_or(0))) }
+        let mut repeats = self.repeats.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let Pass::Whole { suppressed: repeated } = repeats.admit(text, now) else { return Pass::LeftOut };
+        let Pass::Whole { suppressed } = self.admit(event, now) else {
+            // It was not told after all: the next one may be.
+            repeats.forget(text);
+            return Pass::LeftOut;
+        };
+        Pass::Whole { suppressed: repeated.map_or(suppressed, |count| Some(count + suppressed.unwrap_or(0))) }
     }
 
     /// What was left out in seconds that are over, by kind; told once.

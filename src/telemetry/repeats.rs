@@ -11,8 +11,9 @@ use crate::time::Instant;
 /// Between two lines that say the same.
 pub const AGAIN_AFTER: Duration = Duration::from_secs(60);
 
-/// Different ones that are remembered. Of more the one told longest ago is forgotten, and may be told early.
-const KEPT: usize = 32;
+/// Different ones that are remembered: a refusal of a topic reads differently for each partition. Of more the one told
+/// longest ago is forgotten, and may be told early.
+const KEPT: usize = 512;
 
 #[derive(Debug, Default)]
 pub struct Repeats(Vec<Told>);
@@ -42,6 +43,10 @@ impl Repeats {
         self.0.push(Told { text: text.to_owned(), at: now, left_out: 0 });
         Pass::Whole { suppressed: None }
     }
+
+    pub fn forget(&mut self, text: &str) {
+        self.0.retain(|told| told.text != text);
+    }
 }
 
 #[cfg(test)]
@@ -68,9 +73,16 @@ mod tests {
     fn no_more_than_so_many_are_remembered() {
         let mut repeats = Repeats::default();
         for number in 0..2 * KEPT as u64 {
-            assert_eq!(repeats.admit(&number.to_string(), at(number)), Pass::Whole { suppressed: None });
+            assert_eq!(
+                repeats.admit(&number.to_string(), Instant::from_millis(number)),
+                Pass::Whole { suppressed: None }
+            );
         }
         assert_eq!(repeats.0.len(), KEPT);
-        assert_eq!(repeats.admit(&KEPT.to_string(), at(2 * KEPT as u64)), Pass::LeftOut, "the newest are");
+        assert_eq!(
+            repeats.admit(&KEPT.to_string(), Instant::from_millis(2 * KEPT as u64)),
+            Pass::LeftOut,
+            "the newest are"
+        );
     }
 }

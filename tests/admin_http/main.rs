@@ -143,7 +143,7 @@ fn serve(mut inbox: tokio::sync::mpsc::Receiver<Request>, engine: &Mutex<Engine>
         match asked {
             Request::Snapshot(answer) => {
                 let mut snapshot = run.engine.snapshot(run.now);
-                snapshot.sending_stands |= stands.load(Relaxed);
+                snapshot.sending_stalled |= stands.load(Relaxed);
                 drop(answer.send(snapshot));
             }
             Request::Drain { timeout } => {

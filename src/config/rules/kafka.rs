@@ -106,6 +106,6 @@ fn consumer_protocol(review: &mut Review<'_>) {
     let topics: Vec<String> = review.values.get(&KAFKA_TOPICS).unwrap_or_default();
     if review.values.is_set(&DLQ_TOPIC) && topics.iter().any(|topic| topic.starts_with('^')) {
         let what = "has a regular expression, which with KAFKA_GROUP_PROTOCOL=consumer the broker resolves: it could not be kept from assigning DLQ_TOPIC, and dead letters would be dead-lettered again";
-        review.report(&KAFKA_TOPICS, what, "name the topics, or remove KAFKA_CFG_GROUP_PROTOCOL");
+        review.report(&KAFKA_TOPICS, what, "name the topics, or remove KAFKA_GROUP_PROTOCOL");
     }
 }

@@ -109,13 +109,24 @@ fn records_that_stand_before_an_idle_worker_are_noticed_once_and_fail_liveness()
     let mark = bench.engine.queue.lane(lane).map(|lane| bench.engine.stuck_mark(lane));
     bench.engine.queue.lane_mut(lane).unwrap().stuck_at = mark;
     seconds(&mut bench, 10);
-    assert_eq!((of(&bench, "I8").1, bench.engine.snapshot(bench.now).sending_stands), (0, false));
+    assert_eq!((of(&bench, "I8").1, bench.engine.snapshot(bench.now).sending_stalled), (0, false));
     seconds(&mut bench, 100);
-    assert_eq!((of(&bench, "I8").1, bench.engine.snapshot(bench.now).sending_stands), (1, true), "told once");
+    assert_eq!((of(&bench, "I8").1, bench.engine.snapshot(bench.now).sending_stalled), (1, true), "told once");
     // Something moves, and all is well again.
     bench.poll(1..40);
     seconds(&mut bench, 1);
-    assert!(!bench.engine.snapshot(bench.now).sending_stands);
+    assert!(!bench.engine.snapshot(bench.now).sending_stalled);
+}
+
+#[test]
+fn time_in_which_nobody_looked_is_no_standstill() {
+    let mut bench = Bench::new(EngineSettings { linger: Duration::from_secs(3600), ..settings() });
+    bench.poll(0..1);
+    seconds(&mut bench, 2);
+    // The process was stopped: in ten minutes it has looked twice.
+    bench.now.mono = bench.now.mono + Duration::from_secs(600);
+    seconds(&mut bench, 2);
+    assert_eq!((of(&bench, "I8").1, bench.engine.snapshot(bench.now).sending_stalled), (0, false));
 }
 
 #[test]
@@ -187,7 +198,19 @@ fn a_question_that_is_not_answered_is_asked_again() {
     seconds(&mut bench, 25);
     assert_eq!(asks(&bench), 3);
     bench.step(Event::StartsRead(vec![(P0, 120)]));
-    assert_eq!(gone(&bench), [(100, 150)]);
+    assert_eq!(gone(&bench), [(100, 120)], "what lies beyond the log's start is a gap of its own");
+}
+
+#[test]
+fn a_loss_is_told_whatever_gaps_come_behind_it() {
+    let mut bench = resumed(100, 103);
+    // Markers of transactions, one after another, and a wide gap of compaction.
+    for offset in [105, 107, 5_000] {
+        bench.poll(offset..offset + 1);
+        seconds(&mut bench, 4);
+    }
+    bench.step(Event::StartsRead(vec![(P0, 103)]));
+    assert_eq!(gone(&bench), [(100, 103)]);
 }
 
 /// The worker finishes whatever comes, for so long, and the group answers each commit with `outcome`.

@@ -142,7 +142,7 @@ impl Client {
         self.purge();
     }
 
-    /// The log is read from `start` again.
+    /// Of what was read the log is read again from `pct` percent on.
     pub fn rewind(&mut self, id: PartitionId, start: i64, pct: u32) {
         if let Some(slot) = self.slots.get_mut(id.index()).filter(|slot| slot.phase == Phase::Assigned) {
             slot.taken = start + (slot.taken - start).max(0) * i64::from(pct) / 100;
