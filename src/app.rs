@@ -8,7 +8,7 @@ use std::{fmt::Display, path::Path, process::ExitCode, sync::Arc, time::Duration
 
 use crate::{
     admin::{
-        Admin, Bound, CONNECTIONS_MAX, Context, PollPulse, Silence, leave,
+        Admin, Bound, CONNECTIONS_MAX, Context, PollPulse, Silence, Tasks, leave,
         readiness::{Phase, Readiness, Wish},
     },
     config::{Loaded, Settings},
@@ -173,6 +173,7 @@ where
         poll_limit: settings.engine.poll_gap_max,
         drain_timeout: settings.shutdown_timeout,
         silence: Silence::default(),
+        tasks: Tasks::default(),
     };
     let bound = match Bound::new(&settings.admin) {
         Ok(bound) => bound,
@@ -207,6 +208,7 @@ where
     let course = Course::default();
     let observer = Watched::new(observer, readiness.clone(), course.clone());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    context.tasks.watch(runtime.handle());
     let ended = runtime.block_on(async {
         let running = work(settings, clock, observer, requests, ingress, &context);
         tokio::select! {

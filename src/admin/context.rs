@@ -6,6 +6,8 @@ use std::{
     time::Duration,
 };
 
+use tokio::runtime::Handle;
+
 use super::{
     health::Look,
     readiness::{Readiness, Wish},
@@ -36,6 +38,22 @@ pub struct Context {
     /// `SHUTDOWN_TIMEOUT`: what a drain gets.
     pub drain_timeout: Duration,
     pub silence: Silence,
+    pub tasks: Tasks,
+}
+
+/// Runtimes of this process, for the number of tasks that live in them.
+#[derive(Debug, Clone, Default)]
+pub struct Tasks(Arc<Mutex<Vec<Handle>>>);
+
+impl Tasks {
+    pub fn watch(&self, runtime: &Handle) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(runtime.clone());
+    }
+
+    pub fn alive(&self) -> usize {
+        let runtimes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        runtimes.iter().map(|runtime| runtime.metrics().num_alive_tasks()).sum()
+    }
 }
 
 /// How old the last poll is. The poll thread starts later than the admin thread, so it is attached when it does.

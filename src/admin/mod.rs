@@ -14,7 +14,7 @@ mod server;
 pub mod settings;
 mod state;
 
-pub use context::{Context, PollPulse, Silence, VERSION, leave};
+pub use context::{Context, PollPulse, Silence, Tasks, VERSION, leave};
 pub use guard::objection;
 pub use health::Look;
 pub use listener::CONNECTIONS_MAX;

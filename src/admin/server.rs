@@ -78,6 +78,7 @@ impl Bound {
         let (addr, probe_addr) =
             (self.admin.local_addr()?, self.probe.as_ref().map(TcpListener::local_addr).transpose()?);
         let handle = runtime.handle().clone();
+        context.tasks.watch(&handle);
         let (stop, stopped) = watch::channel(false);
         let entered = runtime.enter();
         let admin = tokio::net::TcpListener::from_std(self.admin)?;

@@ -29,6 +29,7 @@ pub struct State<'a> {
     log_level: &'static str,
     log_lines_dropped: u64,
     poll_age_ms: Option<u64>,
+    tasks: usize,
     /// Absent before the engine runs and while it does not answer.
     #[serde(flatten)]
     pub engine: Option<EngineState<'a>>,
@@ -102,6 +103,7 @@ impl Context {
             log_level: self.log.level.level().name(),
             log_lines_dropped: self.log.lines.dropped(),
             poll_age_ms: look.poll_age.and_then(|age| u64::try_from(age.as_millis()).ok()),
+            tasks: self.tasks.alive(),
             engine: look.snapshot.as_ref().map(EngineState::of),
             happened: self.readout.happened(),
             last_errors: self.readout.last_errors(),

@@ -21,7 +21,7 @@ use std::{
 use serde_json::{Value, json};
 use sluicegate::{
     admin::{
-        Admin, AdminSettings, Bound, Context, PollPulse, Silence,
+        Admin, AdminSettings, Bound, Context, PollPulse, Silence, Tasks,
         readiness::{Latch, Phase, Readiness, Wish},
     },
     control::settings::Adaptive,
@@ -101,6 +101,7 @@ impl Stage {
             poll_limit,
             drain_timeout: Duration::from_secs(5),
             silence: Silence::default(),
+            tasks: Tasks::default(),
         });
         Self { admin: admin.unwrap(), engine, readiness, worker, poll, stands, _log: Box::new(subscriber) }
     }

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    sync::atomic::{AtomicUsize, Ordering::SeqCst},
     time::{Duration, Instant},
 };
 
@@ -10,13 +11,18 @@ use crate::{
     judge::Repeats,
     load::Load,
     sidecar::{Sidecar, eventually},
-    stage::Stage,
+    stage::{Stage, wall_ms},
     worker::{Behaviour, Entry, Reply},
 };
 
 const WITHIN: Duration = Duration::from_secs(60);
 /// The judge remembers every record: a minute is some 120,000 of them.
 const RECORDS_PER_S: u64 = 2_000;
+/// Numbers of the records beside them, of which a turn has so many.
+const MIXED_FROM: u64 = 1 << 40;
+const MIXED: u64 = 100;
+/// KiB a minute that a run long enough to tell may grow by.
+const SLOPE_MAX: f64 = 100.0;
 
 /// What a process holds at one moment.
 #[derive(Debug, Clone, Copy)]
@@ -25,6 +31,7 @@ struct Held {
     rss_kib: f64,
     files: usize,
     threads: usize,
+    tasks: usize,
 }
 
 impl Held {
@@ -37,7 +44,9 @@ impl Held {
         };
         let files = fs::read_dir(format!("{process}/fd")).unwrap().count();
         let (rss_kib, threads) = (field("VmRSS:"), field("Threads:") as usize);
-        Self { at_s: start.elapsed().as_secs_f64(), rss_kib, files, threads }
+        let tasks =
+            sidecar.state().and_then(|state| state["tasks"].as_u64()).expect("it says how many tasks there are");
+        Self { at_s: start.elapsed().as_secs_f64(), rss_kib, files, threads, tasks: tasks as usize }
     }
 }
 
@@ -58,13 +67,15 @@ fn sum(metrics: &str, name: &str) -> f64 {
     series.filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok()).sum()
 }
 
-/// One turn of the churn, of six kinds.
+/// One turn of the churn, of six kinds, with poison and deadlines in each.
 fn churn(stage: &Stage, turn: u64, flags: &[(&str, &str)]) {
     let mood = |every: usize, reply: fn() -> Reply| {
-        let calls = std::sync::atomic::AtomicUsize::new(0);
-        let nth = move || calls.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
-        Behaviour::replying(move |_: &[Entry]| if nth() % every == 0 { reply() } else { Reply::Done })
+        let calls = AtomicUsize::new(0);
+        Behaviour::replying(
+            move |entries| if calls.fetch_add(1, SeqCst).is_multiple_of(every) { reply() } else { judged(entries) },
+        )
     };
+    send_mixed(stage, turn);
     match turn % 6 {
         0 | 3 => {
             let guest = stage.sidecar("guest", flags);
@@ -75,24 +86,70 @@ fn churn(stage: &Stage, turn: u64, flags: &[(&str, &str)]) {
         1 => stage.worker.behave(mood(1, || Reply::Status(503))),
         2 => stage.worker.behave(mood(5, || Reply::Status(500))),
         4 => stage.worker.behave(mood(7, || Reply::Never)),
-        _ => stage.worker.behave(Behaviour::after(Duration::from_millis(100))),
+        _ => stage.worker.behave(judging(Duration::from_millis(100))),
     }
     std::thread::sleep(Duration::from_secs(2));
-    stage.worker.behave(Behaviour::after(Duration::from_millis(5)));
+    stage.worker.behave(judging(Duration::from_millis(5)));
+}
+
+/// A worker that takes all but the poisoned.
+fn judging(delay: Duration) -> Behaviour {
+    Behaviour { reply: Box::new(judged), ..Behaviour::after(delay) }
+}
+
+fn judged(entries: &[Entry]) -> Reply {
+    let poisoned = |entry: &Entry| entry.number().is_some_and(is_poisoned);
+    if !entries.iter().any(poisoned) {
+        return Reply::Done;
+    }
+    Reply::each(entries, |entry| if poisoned(entry) { "DROP" } else { "SUCCESS" })
+}
+
+fn is_poisoned(number: u64) -> bool {
+    number >= MIXED_FROM && number % 10 == 7
+}
+
+/// Poison, and records with from nothing to two seconds to live.
+fn send_mixed(stage: &Stage, turn: u64) {
+    for number in (MIXED_FROM + turn * MIXED..).take(MIXED as usize) {
+        let dated = number % 2 == 0;
+        stage.send(number, dated.then(|| wall_ms() + (number * 7_919 % 2_000) as i64));
+    }
+    stage.writer.flush();
+}
+
+/// The broker is killed under load, and comes back once there is nothing left that had been read.
+fn kill_the_broker(stage: &mut Stage) {
+    stage.kafka().kill();
+    eventually("the worker is idle", WITHIN, || (stage.worker.books().in_flight == 0).then_some(()));
+    stage.kafka().start_again();
+    stage.await_more(1_000, WITHIN);
 }
 
 #[test]
 #[ignore = "minutes: scripts/soak MINUTES"]
 fn a_long_run_with_churn_leaves_nothing_behind() {
     let minutes = count("SOAK_MINUTES", 10);
-    let mut stage = Stage::new("soak", 8, Behaviour::after(Duration::from_millis(5)));
-    let flags = [("INFERENCE_TIMEOUT", "1s"), ("RETRY_MAX_ATTEMPTS", "1000"), ("LOG_LEVEL", "warn")];
+    let mut stage = Stage::with_broker_of_its_own("soak", 8, judging(Duration::from_millis(5)));
+    let dead = stage.dead_letters();
+    let flags = [
+        ("INFERENCE_TIMEOUT", "1s"),
+        ("RETRY_MAX_ATTEMPTS", "1000"),
+        ("LOG_LEVEL", "warn"),
+        ("DLQ_TOPIC", dead.as_str()),
+    ];
     let sidecar = stage.sidecar("only", &flags);
+    eventually("it has all there is", WITHIN, || (sidecar.partitions() == 8).then_some(()));
+    let at_rest = Held::by(&sidecar, Instant::now()).tasks;
     let load = Load::paced(&stage, 0, 5_000, RECORDS_PER_S);
     stage.watch_commits();
     stage.await_delivered(1_000, WITHIN);
-    let (start, mut held, mut turns) = (Instant::now(), Vec::new(), 0);
+    let (start, mut held, mut turns, mut broker_killed) = (Instant::now(), Vec::new(), 0, false);
     while start.elapsed() < Duration::from_secs(60 * minutes) {
+        if !broker_killed && start.elapsed() > Duration::from_secs(30 * minutes) {
+            kill_the_broker(&mut stage);
+            broker_killed = true;
+        }
         churn(&stage, turns, &flags);
         turns += 1;
         held.push(Held::by(&sidecar, start));
@@ -100,9 +157,12 @@ fn a_long_run_with_churn_leaves_nothing_behind() {
     let records = load.stop();
     stage.await_no_lag(Duration::from_secs(180));
     held.push(Held::by(&sidecar, start));
+    stage.read_dead_letters(&dead);
     let verdict = stage.verdict(Repeats::AtMost(u64::MAX));
     verdict.holds();
-    assert_eq!((verdict.produced, verdict.done), (records, records));
+    assert_eq!(verdict.produced, records + turns * MIXED);
+    assert_eq!(verdict.done + verdict.lettered + verdict.expired, verdict.produced);
+    assert!(broker_killed && verdict.lettered > 0 && verdict.expired > 0, "{verdict:?}");
 
     let (_, metrics) = sidecar.get("/metrics").unwrap();
     let total = |name: &str| sum(&metrics, &format!("sluicegate_{name}"));
@@ -112,8 +172,15 @@ fn a_long_run_with_churn_leaves_nothing_behind() {
     let late = &held[held.len() / 3..];
     let range = |of: fn(&Held) -> usize| (late.iter().map(of).min().unwrap(), late.iter().map(of).max().unwrap());
     let (files, threads, slope) = (range(|h| h.files), range(|h| h.threads), slope(late));
-    println!("soak of {minutes} min, {turns} turns of churn, {} rebalances:", total("rebalances_total"));
-    println!("  records  {records} produced, 0 missing, {} done again", verdict.repeats);
+    let (tasks, rests) = (range(|h| h.tasks), held[held.len() - 1].tasks);
+    println!(
+        "soak of {minutes} min, {turns} turns of churn, {} rebalances, one broker kill:",
+        total("rebalances_total")
+    );
+    println!(
+        "  records  {} produced, 0 missing: {} done, {} dead letters, {} expired; {} done again",
+        verdict.produced, verdict.done, verdict.lettered, verdict.expired, verdict.repeats
+    );
     let mib = |third: usize| held[(held.len() - 1) * third / 3].rss_kib / 1024.0;
     println!(
         "  memory   {:.1}, {:.1}, {:.1} MiB after each third, {slope:+.0} KiB a minute over the last two",
@@ -123,11 +190,10 @@ fn a_long_run_with_churn_leaves_nothing_behind() {
     );
     println!("  files    {} to {}", files.0, files.1);
     println!("  threads  {} to {}", threads.0, threads.1);
+    println!("  tasks    {} to {}; {at_rest} at rest before, {rests} after", tasks.0, tasks.1);
+    let [completed, expired, lettered, skipped, abandoned] = ended;
     println!(
-        "  polled   {polled} = {} completed + {} abandoned + {} others",
-        ended[0],
-        ended[4],
-        ended[1] + ended[2] + ended[3]
+        "  polled   {polled} = {completed} completed + {expired} expired + {lettered} dead letters + {skipped} skipped + {abandoned} abandoned"
     );
     println!(
         "  held     {} in flight, {} waiting to be tried again",
@@ -137,6 +203,7 @@ fn a_long_run_with_churn_leaves_nothing_behind() {
     assert_eq!(polled, ended.iter().sum::<f64>(), "every polled record ends once");
     assert_eq!(total("invariant_violations_total") + total("in_flight_records") + total("retry_waiting_records"), 0.0);
     assert!(files.1 - files.0 <= 16 && threads.1 - threads.0 <= 4, "files {files:?}, threads {threads:?}");
-    assert!(minutes < 5 || slope < 1024.0, "{slope} KiB a minute");
+    assert!(rests <= at_rest + 16, "tasks {at_rest} before, {rests} after");
+    assert!(minutes < 10 || slope < SLOPE_MAX, "{slope} KiB a minute");
     assert!(sidecar.stop().0.success());
 }
