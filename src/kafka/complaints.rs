@@ -7,8 +7,8 @@ use rdkafka::error::RDKafkaErrorCode as Code;
 
 use crate::kafka::settings::KafkaSettings;
 
-const TOPIC_REFUSED: i32 = Code::TopicAuthorizationFailed as i32;
-const GROUP_REFUSED: i32 = Code::GroupAuthorizationFailed as i32;
+pub const TOPIC_REFUSED: i32 = Code::TopicAuthorizationFailed as i32;
+pub const GROUP_REFUSED: i32 = Code::GroupAuthorizationFailed as i32;
 const LOGIN: i32 = Code::Authentication as i32;
 const SASL_LOGIN: i32 = Code::SaslAuthenticationFailed as i32;
 const TLS: i32 = Code::SSL as i32;

@@ -3,7 +3,7 @@
 //! [`KafkaSource`] is the driver's end of the thread, [`KafkaDeadLetters`] produces dead letters. In the order a record
 //! meets them: `client` (settings to properties), `thread` (the loop that owns the client), `ffi` (our one queue that every partition is forwarded to,
 //! and all the unsafe code), `partitions` (numbers and positions), `stash` (credit), `outbox`, `source`. Beside the
-//! path: `context` (what the client calls back with), `complaints` (its errors in our words), `pauses`, `commits`,
+//! path: `context` (what the client calls back with), `complaints` (its errors in our words), `refusals`, `pauses`, `commits`,
 //! `lookup` (questions that take a round trip), `heartbeat`, `oauth`.
 //!
 //! Only [`settings`] is always there, because `config` builds it; everything that touches the client sits behind the
@@ -40,6 +40,8 @@ mod pauses;
 mod producer;
 #[cfg(feature = "kafka")]
 mod producing;
+#[cfg(feature = "kafka")]
+mod refusals;
 #[cfg(feature = "kafka")]
 mod sender;
 #[cfg(feature = "kafka")]

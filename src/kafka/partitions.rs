@@ -43,6 +43,8 @@ pub struct Slot {
     pub handed: Option<i64>,
     /// A seek to `taken` is owed. What the client brings until then is fetched again.
     pub unplaced: bool,
+    /// Seeks refused one after the other.
+    seeks_refused: u32,
     doubt: Doubt,
     /// An error moved the client's position although nothing was taken, so that it has to be looked up: at the next
     /// pause or rebalance, from which on the partition is [`unplaced`](Self::unplaced) too.
@@ -82,6 +84,9 @@ enum Doubt {
 /// none is, for however long.
 const DOUBTS_FOR: Duration = Duration::from_secs(5);
 
+/// Five seconds of attempts. They are counted, because time also passes while the partition is paused and none is made.
+const SEEKS_REFUSED: u32 = 250;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
     Released,
@@ -99,6 +104,7 @@ impl Slot {
             taken: None,
             handed: None,
             unplaced: false,
+            seeks_refused: 0,
             doubt: Doubt::None,
             spoiled: false,
             resumed_at: None,
@@ -112,8 +118,15 @@ impl Slot {
 
     /// The client has been put to [`Slot::taken`].
     pub fn placed(&mut self) {
-        self.unplaced = false;
+        (self.unplaced, self.seeks_refused) = (false, 0);
         self.doubt = if self.doubt == Doubt::Spent { Doubt::None } else { Doubt::Fresh { gaps: self.at_end } };
+    }
+
+    /// The client refused to be put there. True once in [`SEEKS_REFUSED`] times without one that it took: by then it is
+    /// for more than a rebalance of its own.
+    pub fn seek_refused(&mut self) -> bool {
+        self.seeks_refused = self.seeks_refused.saturating_add(1);
+        self.seeks_refused == SEEKS_REFUSED
     }
 
     /// A seek is owed, and it is known where to.
@@ -343,6 +356,18 @@ mod tests {
             slot.placed();
             assert!(slot.disbelieves(offset, hours_later), "nothing was read until then");
         }
+    }
+
+    #[test]
+    fn only_seeks_refused_one_after_the_other_are_told_and_once() {
+        let mut slot = read_to_100(false);
+        let refused = |slot: &mut Slot, times: u32| (0..times).filter(|_| slot.seek_refused()).count();
+        assert_eq!(refused(&mut slot, SEEKS_REFUSED - 1), 0);
+        slot.placed();
+        assert_eq!(refused(&mut slot, SEEKS_REFUSED - 1), 0, "one was taken in between");
+        assert_eq!(refused(&mut slot, 10 * SEEKS_REFUSED), 1);
+        slot.begin();
+        assert_eq!(refused(&mut slot, SEEKS_REFUSED - 1), 0, "a new epoch");
     }
 
     #[test]

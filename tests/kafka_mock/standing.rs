@@ -90,3 +90,33 @@ async fn a_source_that_was_never_joined_leaves_too() {
     };
     tokio::time::timeout(PATIENCE, left).await.unwrap();
 }
+
+#[tokio::test]
+async fn a_refused_partition_at_its_end_is_heard_again_though_a_fetch_takes_seconds() {
+    let (mock, writer, mut settings) = start(1);
+    settings.fetch_max_wait = Duration::from_secs(3);
+    writer.fill(1, 0, 10, 10);
+    let mut member = Member::join(&settings);
+    member.until("the end", |m| m.records.len() == 10 && m.ends.len() == 1).await;
+    let denied = RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
+    mock.cluster().request_errors(RDKafkaApiKey::Fetch, &[denied]);
+    let told = |m: &Member| m.notes.iter().rposition(|n| matches!(n, SourceNote::Refused(_)));
+    member.until("it is refused", |m| told(m).is_some_and(|at| matches!(m.notes[at], SourceNote::Refused(true)))).await;
+    let ends = member.ends_told;
+    member.until("its end again", |m| m.ends_told > ends).await;
+    member.until("it is not", |m| told(m).is_some_and(|at| matches!(m.notes[at], SourceNote::Refused(false)))).await;
+}
+
+#[tokio::test]
+async fn a_group_that_refuses_an_idle_member_for_less_than_a_session_does_not_hold_it_up_for_good() {
+    let (mock, _writer, settings) = start(1);
+    // What sets the mark is the client's own question, after ours was refused too.
+    let denied = RDKafkaRespErr::RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED;
+    mock.cluster().request_errors(RDKafkaApiKey::OffsetFetch, &[denied; 2]);
+    let mut member = Member::join(&settings);
+    let has =
+        |m: &Member, refused: bool| m.notes.iter().any(|n| matches!(n, SourceNote::Refused(told) if *told == refused));
+    member.until("it is refused", |m| has(m, true)).await;
+    member.until("it is not", |m| has(m, false)).await;
+    assert!(member.committed.is_empty() && member.revoked.is_empty());
+}

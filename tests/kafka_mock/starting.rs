@@ -10,7 +10,7 @@ use rdkafka::{
 use sluicegate::{
     engine::event::{Command, Committed, Event},
     kafka::{KafkaSource, settings::KafkaSettings},
-    runtime::{Source as _, SourceEvent},
+    runtime::{Source as _, SourceEvent, SourceNote},
 };
 
 use crate::{
@@ -18,6 +18,7 @@ use crate::{
     kafka::{
         client,
         member::{Member, PATIENCE},
+        mock::Mock,
         watermarks,
     },
     start,
@@ -103,6 +104,11 @@ async fn ends_with(mut settings: KafkaSettings) -> String {
     let mut source = KafkaSource::connect(&settings).unwrap();
     source.join();
     source.perform(Command::Grant { records: 10, bytes: 1 << 20 });
+    fatal(&mut source).await
+}
+
+/// The word it ends with. It may have read nothing before.
+async fn fatal(source: &mut KafkaSource) -> String {
     let fatal = async {
         loop {
             match source.next().await {
@@ -133,4 +139,58 @@ async fn a_committed_offset_that_retention_has_passed_ends_it_too_when_it_may_no
     commit(&mock.brokers(), &settings.group_id, 3, b"");
     let text = ends_with(settings).await;
     assert!(text.contains("no valid offset for t [0], and KAFKA_OFFSET_RESET=error"), "{text}");
+}
+
+#[tokio::test]
+async fn that_no_offset_is_valid_is_heard_though_everything_is_paused_before_it_is_read() {
+    let (mock, writer, mut settings) = start(1);
+    writer.fill(1, 0, 140, 60_000);
+    commit(&mock.brokers(), &settings.group_id, 3, b"");
+    settings.offset_reset = "error".to_owned();
+    let mut member = Member::join(&settings);
+    // Without credit, what the client says waits in the queue.
+    member.window = 0;
+    member.until("assigned", |m| m.owned.len() == 1).await;
+    member.run_for(Duration::from_secs(1)).await;
+    let ids = member.ids();
+    member.source.perform(Command::Pause(ids));
+    let text = fatal(&mut member.source).await;
+    assert!(text.contains("no valid offset for t [0], and KAFKA_OFFSET_RESET=error"), "{text}");
+}
+
+/// A member of a group whose offsets neither we nor the client were told: the client lets such a partition lie, and
+/// takes no seek either. Then it is repaired, as the engine does with one that stands.
+async fn let_lie(mut settings: KafkaSettings, mock: &Mock, policy: &str) -> Member {
+    settings.offset_reset = policy.to_owned();
+    commit(&mock.brokers(), &settings.group_id, 7, b"");
+    let denied = RDKafkaRespErr::RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED;
+    mock.cluster().request_errors(RDKafkaApiKey::OffsetFetch, &[denied; 2]);
+    let mut member = Member::join(&settings);
+    let is_refusal = |n: &SourceNote| matches!(n, SourceNote::ClientError { text, .. } if text.contains("committed"));
+    member.until("the client was not told either", |m| m.notes.iter().any(is_refusal)).await;
+    let ids = member.ids();
+    member.source.perform(Command::Repair(ids[0]));
+    member
+}
+
+#[tokio::test]
+async fn a_partition_the_client_lets_lie_ends_it_when_it_may_not_choose() {
+    let (mock, writer, settings) = start(1);
+    writer.fill(1, 0, 20, 10);
+    let mut member = let_lie(settings, &mock, "error").await;
+    let text = fatal(&mut member.source).await;
+    assert!(text.contains("KAFKA_OFFSET_RESET=error (the client has stopped reading it)"), "{text}");
+}
+
+#[tokio::test]
+async fn a_partition_the_client_lets_lie_is_told_once_when_it_may_choose() {
+    let (mock, writer, settings) = start(1);
+    writer.fill(1, 0, 20, 10);
+    let mut member = let_lie(settings, &mock, "earliest").await;
+    let is_seek = |n: &&SourceNote| matches!(n, SourceNote::ClientError { code, .. } if code == "SEEK");
+    member.until("it is told", |m| m.notes.iter().find(is_seek).is_some()).await;
+    let (note, polls) = (format!("{:?}", member.notes.iter().find(is_seek)), member.polls);
+    assert!(note.contains("t [0]: seek: "), "{note}");
+    member.until("more attempts", |m| m.polls > polls + 2_000).await;
+    assert_eq!(member.notes.iter().filter(is_seek).count(), 1);
 }

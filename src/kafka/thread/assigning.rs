@@ -95,7 +95,7 @@ impl Poller {
             return self.fail(format!("the client does not take its assignment: {error}"));
         }
         // Empty or not: a member that is given nothing has joined all the same.
-        self.refused = false;
+        self.refusals.over();
         self.outbox.push(Event::Assigned(assigned));
         self.settle_pauses();
         self.place(&retained);

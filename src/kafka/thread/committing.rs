@@ -61,9 +61,9 @@ impl Poller {
         // The answer to one that had something in it shows whether the group lets us.
         let mut codes = answered.iter().map(|a| a.code).chain([code]);
         if codes.clone().any(|code| code == Code::GroupAuthorizationFailed) {
-            self.refused = true;
+            self.refusals.told(Code::GroupAuthorizationFailed as i32, Instant::now());
         } else if !answered.is_empty() && codes.all(|code| code == Code::NoError) {
-            self.refused = false;
+            self.refusals.over();
         }
         // While a revoke is drained the client may not notice, or not say, that it was thrown out of the group.
         if answered.iter().map(|a| a.code).chain([code]).any(commits::is_expulsion) {

@@ -31,7 +31,7 @@ use crate::{
     engine::event::{Command, Pulse},
     kafka::{
         commits::{self, Commits},
-        complaints::{self, Complaints},
+        complaints::Complaints,
         context::{Consumer, Context, Notice},
         ffi::{self, Message, Queue, Reader},
         heartbeat::Heartbeat,
@@ -39,6 +39,7 @@ use crate::{
         outbox::Outbox,
         partitions::Partitions,
         pauses::Pauses,
+        refusals::Refusals,
         settings::KafkaSettings,
         stash::Stash,
     },
@@ -98,10 +99,11 @@ pub struct Poller {
     pauses: Pauses,
     commits: Commits,
     complaints: Complaints,
-    /// The brokers let us into no group, or see no topic of ours: since the last time that they did not.
-    refused: bool,
+    refusals: Refusals,
     /// What the driver was last told of that.
     told_refused: bool,
+    /// Before a refused partition is asked for again.
+    refused_wait: Duration,
     assigning: Option<assigning::Assigning>,
     assignments: u64,
     revoke: Option<rebalance::Revoke>,
@@ -155,8 +157,9 @@ impl Poller {
             pauses: Pauses::default(),
             commits: Commits::default(),
             complaints: Complaints::of(settings),
-            refused: false,
+            refusals: Refusals::new(settings.session_timeout),
             told_refused: false,
+            refused_wait: progress::refused_wait(settings.fetch_max_wait),
             assigning: None,
             assignments: 0,
             revoke: None,
@@ -253,7 +256,7 @@ impl Poller {
         if let Some((code, text)) = self.consumer.client().fatal_error() {
             return self.fail(format!("{}: {text}", commits::name(code)));
         }
-        self.refused |= complaints::is_refusal(code);
+        self.refusals.told(code, Instant::now());
         self.complain(code, text);
     }
 

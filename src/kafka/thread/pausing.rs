@@ -9,9 +9,12 @@
 
 use std::time::{Duration, Instant};
 
-use rdkafka::consumer::Consumer as _;
+use rdkafka::{
+    consumer::Consumer as _,
+    error::{KafkaError, RDKafkaErrorCode as Code},
+};
 
-use super::Poller;
+use super::{Phase, Poller};
 use crate::{
     engine::event::Event,
     kafka::{
@@ -92,19 +95,21 @@ impl Poller {
     }
 
     /// The client purges a paused partition's records from the head of a queue only; those behind another partition's
-    /// go when they are read. When everything is paused nobody reads, so it is done here: all of it is outdated, and
-    /// what by any chance is not is fetched again after the resume.
+    /// go when they are read. When everything is paused nobody reads, so it is done here: records and ends are outdated,
+    /// or fetched again after the resume. An error is not told again, so it is heard.
     fn purge(&mut self) {
         if self.partitions.assigned().any(|id| !self.pauses.is_applied(id)) {
             return;
         }
-        let mut batch = std::mem::take(&mut self.batch);
+        let (mut batch, now) = (std::mem::take(&mut self.batch), Instant::now());
         loop {
             self.reader.read(&mut batch, 64, Duration::ZERO);
             if batch.is_empty() {
                 break;
             }
-            batch.clear();
+            for message in batch.drain(..) {
+                self.take(&message, now);
+            }
         }
         self.batch = batch;
     }
@@ -183,10 +188,10 @@ impl Poller {
             Ok(done) => {
                 for element in done.elements() {
                     let id = self.partitions.find(element.topic(), element.partition());
-                    if let Some(slot) = id.and_then(|id| self.partitions.get_mut(id))
-                        && element.error().is_ok()
-                    {
-                        slot.placed();
+                    let Some(slot) = id.and_then(|id| self.partitions.get_mut(id)) else { continue };
+                    match element.error() {
+                        Ok(()) => slot.placed(),
+                        Err(error) => self.seek_refused(element.topic(), element.partition(), &error),
                     }
                 }
             }
@@ -198,6 +203,25 @@ impl Poller {
         if self.partitions.iter().any(|(_, slot)| slot.is_owed_seek()) {
             self.place_again_at = Some(Instant::now() + SEEK_AGAIN);
         }
+    }
+
+    /// One that is refused on and on is told. With `KAFKA_OFFSET_RESET=error` it is the end: where the client found nothing
+    /// to read from it takes no seek any more, and its word on that may be lost.
+    fn seek_refused(&mut self, topic: &str, number: i32, error: &KafkaError) {
+        if self.phase != Phase::Running || self.revoke.is_some() || self.assigning.is_some() {
+            return;
+        }
+        let id = self.partitions.find(topic, number);
+        let Some(slot) = id.and_then(|id| self.partitions.get_mut(id)) else { return };
+        if !slot.seek_refused() {
+            return;
+        }
+        let name = format!("{topic} [{number}]");
+        if self.reset_to.is_none() && error.rdkafka_error_code() == Some(Code::State) {
+            return self.fail_without_start(&name, "the client has stopped reading it");
+        }
+        let text = format!("{name}: seek: {error}");
+        self.outbox.note(SourceNote::ClientError { code: "SEEK".to_owned(), text });
     }
 
     /// Tries a refused seek again: the client drops one that meets a rebalance of its own in the wrong moment.

@@ -26,9 +26,15 @@ pub const EVERY: Duration = Duration::from_secs(1);
 /// Not heard of for this long: asked about.
 const QUIET: Duration = Duration::from_secs(2);
 
-/// Refused for this long: asked for again. The client tells a refusal once, and says nothing when it is over and there
-/// is nothing to read; put to its place anew it tells whichever it is.
+/// Refused for this long, or since it was last asked for: asked for again. The client tells a refusal once, and says
+/// nothing when it is over and there is nothing to read; put to its place anew it tells whichever it is. That throws the
+/// fetch under way away, so it is given the time of two.
 const REFUSED: Duration = Duration::from_secs(5);
+
+/// [`REFUSED`], or longer where a fetch takes longer.
+pub fn refused_wait(fetch_max_wait: Duration) -> Duration {
+    REFUSED.max(2 * fetch_max_wait)
+}
 
 /// Heard of within this: its leader answers. Long enough for a question and its time limit.
 const ALIVE: Duration = Duration::from_secs(5);
@@ -38,7 +44,7 @@ impl Poller {
         if self.phase != Phase::Running {
             return;
         }
-        let (mut told, mut ask, mut refused) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut told, mut ask, mut due, mut refused) = (Vec::new(), Vec::new(), Vec::new(), 0);
         for (id, slot) in self.partitions.iter_mut() {
             if slot.phase != partitions::Phase::Assigned {
                 continue;
@@ -53,8 +59,10 @@ impl Poller {
             if (waits || is_older(slot.heard_at, now, QUIET)) && is_older(slot.asked_at, now, QUIET) {
                 ask.push(id);
             }
-            if let Some(at) = slot.refused_at {
-                refused.push((id, now.saturating_duration_since(at) >= REFUSED));
+            refused += usize::from(slot.refused_at.is_some());
+            if slot.refused_at.is_some_and(|at| now.saturating_duration_since(at) >= self.refused_wait) {
+                slot.refused_at = Some(now);
+                due.push(id);
             }
             // One that we may not read stands still for a reason, whoever answers.
             let leader_answers = slot.refused_at.is_none() && !is_older(slot.heard_at, now, ALIVE);
@@ -63,17 +71,19 @@ impl Poller {
         let (lost, quiet): (Vec<_>, Vec<_>) = ask.into_iter().partition(|id| self.is_spoiled(*id));
         self.ask(About::LogEnd, &quiet);
         self.ask(About::Committed, &lost);
-        self.tell_refused(refused.len() == told.len() && !told.is_empty());
+        self.tell_refused(refused == told.len() && !told.is_empty(), now);
         if !told.is_empty() {
             self.outbox.progress(told);
         }
-        let due: Vec<_> = refused.into_iter().filter(|(_, due)| *due).map(|(id, _)| id).collect();
+        // What is lost is put to its place by the answer.
+        due.retain(|id| !lost.contains(id));
         self.place(&due);
     }
 
     /// `everything`: every partition that we have is refused.
-    fn tell_refused(&mut self, everything: bool) {
-        let refused = self.refused || everything;
+    fn tell_refused(&mut self, everything: bool, now: Instant) {
+        let holds = self.partitions.iter().any(|(_, slot)| slot.phase != partitions::Phase::Released);
+        let refused = self.refusals.stand(holds, now) || everything;
         if std::mem::replace(&mut self.told_refused, refused) != refused {
             self.outbox.note(SourceNote::Refused(refused));
         }

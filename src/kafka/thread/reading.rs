@@ -32,7 +32,7 @@ impl super::Poller {
         self.batch = batch;
     }
 
-    fn take(&mut self, message: &Message, now: Instant) {
+    pub(super) fn take(&mut self, message: &Message, now: Instant) {
         let Some(id) = self.partitions.of(message) else { return };
         let paused = !self.pauses.none_applied() && self.pauses.is_applied(id);
         let Some(slot) = self.partitions.get_mut(id).filter(|slot| slot.phase == Phase::Assigned) else { return };
