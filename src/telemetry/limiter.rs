@@ -1,5 +1,5 @@
 //! How many log events of one kind go out: the first hundred of each second whole, the rest as a number. Of trouble that
-//! lasts only what is new (see [`repeats`](super::repeats)).
+//! lasts only what is new (`repeats`).
 //!
 //! Pure: it is told the time. Metrics are counted whatever it says.
 
