@@ -75,8 +75,11 @@ impl<'a> Run<'a> {
     /// Beside good records those that are refused in each of the ways there are, those that are tried again, and those
     /// that have little time.
     fn of_mixed_records(self) {
-        let mut stage =
-            Stage::new(self.name, 8, Behaviour { delay_of: Box::new(a_tenth_is_slow()), reply: Box::new(by_kind) });
+        let mut stage = Stage::new(
+            self.name,
+            8,
+            Behaviour { delay_of: Box::new(a_tenth_is_slow()), reply: Box::new(by_kind(self.rules.order.is_some())) },
+        );
         let dead = stage.dead_letters();
         let flags = [
             ("DLQ_TOPIC", dead.as_str()),
@@ -178,7 +181,11 @@ fn send(stage: &Stage, number: u64) {
     stage.send_as(&format!("k{}", number % KEYS), number, is_dated(number).then(|| wall_ms() + left_ms));
 }
 
-fn by_kind(entries: &[Entry]) -> Reply {
+fn by_kind(in_order: bool) -> impl Fn(&[Entry]) -> Reply {
+    move |entries| judge_by_kind(entries, in_order)
+}
+
+fn judge_by_kind(entries: &[Entry], in_order: bool) -> Reply {
     let any = |is: fn(u64) -> bool| entries.iter().any(|entry| entry.number().is_some_and(is));
     if any(fails_its_batch) {
         return Reply::Status(500);
@@ -186,12 +193,12 @@ fn by_kind(entries: &[Entry]) -> Reply {
     if any(refuses_its_batch) {
         return Reply::Status(422);
     }
-    // What comes after a record of its key that is to be tried again is not done before it.
+    // In order, what comes after a record of its key that is to be tried again is not done before it.
     let mut waiting = BTreeSet::new();
     Reply::each(entries, |entry| {
         let number = entry.number().expect("every value has one");
         let again = number % 50 == 7 && entry.attempt <= 2;
-        if again || waiting.contains(&(number % KEYS)) {
+        if again || (in_order && waiting.contains(&(number % KEYS))) {
             waiting.insert(number % KEYS);
             return "RETRY";
         }
