@@ -21,8 +21,9 @@ const RECORDS_PER_S: u64 = 2_000;
 /// Numbers of the records beside them, of which a turn has so many.
 const MIXED_FROM: u64 = 1 << 40;
 const MIXED: u64 = 100;
-/// KiB a minute that a run long enough to tell may grow by.
-const SLOPE_MAX: f64 = 100.0;
+/// What a container of 64 MiB leaves, KiB. How it got there is printed: it goes up in steps, and minutes do not tell a step
+/// from a slope.
+const RSS_MAX: f64 = 64.0 * 1024.0;
 
 /// What a process holds at one moment.
 #[derive(Debug, Clone, Copy)]
@@ -205,6 +206,6 @@ fn a_long_run_with_churn_leaves_nothing_behind() {
     let more = 16 + total("in_flight_limit_batches") as usize;
     assert!(rests.files <= at_rest.files + more && rests.tasks <= at_rest.tasks + more, "{at_rest:?}, then {rests:?}");
     assert!(threads.1 - threads.0 <= 4, "threads {threads:?}");
-    assert!(minutes < 10 || slope < SLOPE_MAX, "{slope} KiB a minute");
+    assert!(most < RSS_MAX, "{most} KiB");
     assert!(sidecar.stop().0.success());
 }
