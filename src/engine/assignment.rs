@@ -209,7 +209,7 @@ impl Partition {
     /// far as the commit's metadata did not tell of them.
     pub fn uncommitted(&self) -> u64 {
         let finished = self.ledger.revision().saturating_sub(self.committed_revision);
-        finished + u64::from(self.ledger.span() - self.ledger.beyond())
+        finished + u64::from(self.ledger.unfinished())
     }
 
     /// Commits are asked for and not taken, for longer than a coordinator takes to move.

@@ -19,7 +19,7 @@ pub struct Commits {
     /// (`Partition::dirty`).
     dirty: Vec<PartitionId>,
     /// Among them is the start of one of which the group has nothing: it does not wait for the interval.
-    owes_start: bool,
+    at_once: bool,
     /// Room for what is finished beyond a frontier.
     metadata_bytes: usize,
     next_id: u64,
@@ -63,7 +63,7 @@ impl Commits {
 
     /// It is known where a partition begins of which the group has nothing.
     pub fn mark_start(&mut self, id: PartitionId, dirty: &mut bool) {
-        self.owes_start = true;
+        self.at_once = true;
         self.mark_dirty(id, dirty);
     }
 
@@ -76,11 +76,11 @@ impl Commits {
         partitions: &mut Partitions,
     ) -> Option<Command> {
         self.give_up_waiting(now, partitions);
-        let due = urgent || self.owes_start || self.asked_at.is_none_or(|asked| now >= asked + interval);
+        let due = urgent || self.at_once || self.asked_at.is_none_or(|asked| now >= asked + interval);
         if !due || self.in_flight.is_some() || self.dirty.is_empty() {
             return None;
         }
-        self.owes_start = false;
+        self.at_once = false;
         let mut offsets = Vec::with_capacity(self.dirty.len());
         for id in self.dirty.drain(..) {
             let Some(partition) = partitions.get_mut(id).filter(|p| p.dirty && p.phase != Phase::Released) else {
@@ -171,7 +171,7 @@ impl Commits {
         match &self.in_flight {
             Some(commit) => Some(commit.since + ANSWER_WAIT),
             None if self.dirty.is_empty() => None,
-            None if self.owes_start => Some(Instant::ZERO),
+            None if self.at_once => Some(Instant::ZERO),
             None => Some(self.asked_at.map_or(Instant::ZERO, |asked| asked + interval)),
         }
     }

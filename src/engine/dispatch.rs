@@ -41,8 +41,7 @@ impl Engine {
             } else if let Some(group) = self.next_retry(now, out) {
                 self.send(now, group, true, out);
             } else if let Some((lane, contested)) = self.next_lane(now) {
-                let most = if self.worker.is_broken() { 1 } else { self.values.batch_records };
-                self.send_fresh(now, lane, contested, most, out);
+                self.send_fresh(now, lane, contested, self.batch_most(), out);
             } else {
                 return;
             }
@@ -111,6 +110,11 @@ impl Engine {
         self.fresh_held = cause;
     }
 
+    /// Records of the next batch: a broken worker is probed with one at a time.
+    fn batch_most(&self) -> u32 {
+        if self.worker.is_broken() { 1 } else { self.values.batch_records }
+    }
+
     /// The next group of those that go with nothing beside them.
     fn next_apart(&mut self, now: Now, out: &mut Effects) -> Option<Group> {
         loop {
@@ -123,7 +127,7 @@ impl Engine {
 
     /// The next of all the others.
     fn next_retry(&mut self, now: Now, out: &mut Effects) -> Option<Group> {
-        let records_max = if self.worker.is_broken() { 1 } else { self.values.batch_records as usize };
+        let records_max = self.batch_most() as usize;
         loop {
             let budget = &mut self.retry_budget;
             let group = self.retries.pop_due(now.mono, budget, records_max, self.batch_bytes_max)?;

@@ -112,14 +112,8 @@ impl Engine {
     /// partition is begun, so that it does not fill the queue for the others.
     fn stop_partition(&mut self, record: &Record, reason: Reason, out: &mut Effects) {
         self.let_go(record);
-        let id = record.partition;
-        let Some(partition) = self.partitions.current(record) else { return };
-        let first = !std::mem::replace(&mut partition.pauses.stopped, true);
-        let (topic, number) = (partition.topic.clone(), partition.number);
-        out.fact(Fact::PartitionStopped { topic, number, offset: record.offset, reason });
-        if first {
-            self.let_go_waiting(id, "stopped", out);
-            self.tell_pause(id, PauseReason::Stopped, true, out);
+        if self.partitions.current(record).is_some() {
+            self.stop_at(record, reason, out);
         }
     }
 
@@ -127,11 +121,19 @@ impl Engine {
     /// one that was would commit what it never read: nothing of the partition goes on until a restart reads from what is
     /// committed.
     pub(super) fn stop_truncated(&mut self, record: &Record, out: &mut Effects) {
-        let Some(partition) = self.partitions.get_mut(record.partition) else { return };
-        partition.pauses.stopped = true;
+        self.stop_at(record, Reason::LogTruncated, out);
+    }
+
+    fn stop_at(&mut self, record: &Record, reason: Reason, out: &mut Effects) {
+        let id = record.partition;
+        let Some(partition) = self.partitions.get_mut(id) else { return };
+        let first = !std::mem::replace(&mut partition.pauses.stopped, true);
         let (topic, number) = (partition.topic.clone(), partition.number);
-        out.fact(Fact::PartitionStopped { topic, number, offset: record.offset, reason: Reason::LogTruncated });
-        self.tell_pause(record.partition, PauseReason::Stopped, true, out);
+        out.fact(Fact::PartitionStopped { topic, number, offset: record.offset, reason });
+        if first {
+            self.let_go_waiting(id, "stopped", out);
+            self.tell_pause(id, PauseReason::Stopped, true, out);
+        }
     }
 
     /// Sends the dead letters that the budget lets go.

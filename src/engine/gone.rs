@@ -22,6 +22,13 @@ pub struct Gap {
     to: i64,
 }
 
+impl Gap {
+    /// The whole way, with what was jumped over before.
+    fn behind(self, earlier: Option<Self>) -> Self {
+        Self { from: earlier.map_or(self.from, |earlier| earlier.from), ..self }
+    }
+}
+
 /// What one partition has jumped over.
 #[derive(Debug, Default)]
 pub struct Gaps {
@@ -32,8 +39,8 @@ pub struct Gaps {
 }
 
 impl Gaps {
-    fn add(&mut self, from: i64, to: i64) {
-        self.new = Some(Gap { from: self.new.map_or(from, |known| known.from), to });
+    fn add(&mut self, gap: Gap) {
+        self.new = Some(gap.behind(self.new));
     }
 
     fn is_empty(&self) -> bool {
@@ -43,7 +50,7 @@ impl Gaps {
     /// What was asked about before and not answered is asked about again.
     fn ask(&mut self) {
         if let Some(new) = self.new.take() {
-            self.asked = Some(Gap { from: self.asked.map_or(new.from, |known| known.from), to: new.to });
+            self.asked = Some(new.behind(self.asked));
         }
     }
 }
@@ -52,7 +59,7 @@ impl Partition {
     /// The log brings `offset` next, a record or its end.
     pub(super) fn note_gap(&mut self, offset: i64) {
         if let Some(due) = self.ledger.position().or(self.resumed_at).filter(|due| *due < offset) {
-            self.gaps.add(due, offset);
+            self.gaps.add(Gap { from: due, to: offset });
         }
     }
 }

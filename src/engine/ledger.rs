@@ -171,6 +171,11 @@ impl Ledger {
         u32::try_from(self.window.len()).unwrap_or(u32::MAX)
     }
 
+    /// Unfinished records.
+    pub fn unfinished(&self) -> u32 {
+        self.span() - self.beyond
+    }
+
     /// Since when the oldest unfinished record has held the frontier; `None` when nothing is unfinished.
     pub fn held_since(&self) -> Option<Instant> {
         (!self.window.is_empty()).then_some(self.front_since)

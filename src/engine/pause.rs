@@ -83,14 +83,15 @@ impl Engine {
         }
     }
 
-    /// Records that may still arrive after a pause was sent: those already granted, and one poll that the client had
-    /// given out before.
-    fn span_margin(&self) -> u32 {
-        super::credit::Credit::window(&self.settings) + self.settings.max_poll_records
+    /// Where a partition is paused, so that it stays below its bound with what may still arrive after the pause was sent:
+    /// what is granted already, and one poll that the client had given out before.
+    fn span_limit(&self) -> u32 {
+        let margin = super::credit::Credit::window(&self.settings) + self.settings.max_poll_records;
+        self.settings.span_max.saturating_sub(margin).max(1)
     }
 
     pub(super) fn pause_for_span(&mut self, now: Now, id: PartitionId, out: &mut Effects) {
-        let limit = self.settings.span_max.saturating_sub(self.span_margin()).max(1);
+        let limit = self.span_limit();
         let Some(partition) = self.partitions.get_mut(id) else { return };
         let (span, uncommitted) = (partition.ledger.span() >= limit, partition.uncommitted() >= limit.into());
         if span && !partition.pauses.span {
@@ -106,7 +107,7 @@ impl Engine {
 
     /// A commit was taken: opens what waited for it.
     pub(super) fn reopen_committed(&mut self, id: PartitionId, out: &mut Effects) {
-        let low = self.settings.span_max.saturating_sub(self.span_margin()).max(1) / 2;
+        let low = self.span_limit() / 2;
         let Some(partition) = self.partitions.get_mut(id) else { return };
         if partition.pauses.uncommitted && partition.uncommitted() <= low.into() {
             partition.pauses.uncommitted = false;

@@ -94,14 +94,13 @@ impl Engine {
         let Some(partition) = self.partitions.get(mark.partition) else { return };
         let (topic, number, offset) = (partition.topic.clone(), partition.number, mark.offset);
         let ours = partition.phase != Phase::Released;
-        self.look(Invariant::I7, ours, || format!("{topic}-{number}: {offset} is committed and not ours"), out);
-
-        let Some(partition) = self.partitions.get(mark.partition) else { return };
         let (frontier, position, committed) =
             (partition.ledger.frontier(), partition.ledger.position(), partition.committed);
-        let unfinished = partition.ledger.span() - partition.ledger.beyond();
+        let unfinished = partition.ledger.unfinished();
         let held = partition.held() + self.letters.held_of(mark.partition);
         let all_are_here = partition.phase == Phase::Active && !partition.pauses.stopped && self.drain.is_none();
+
+        self.look(Invariant::I7, ours, || format!("{topic}-{number}: {offset} is committed and not ours"), out);
         let early = frontier != Some(offset) || position < frontier || held > unfinished;
         let what = || format!("{topic}-{number}: {offset} is committed, the frontier is {frontier:?}, {held} are held");
         self.look(Invariant::I2, !early, what, out);

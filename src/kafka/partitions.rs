@@ -116,6 +116,11 @@ impl Slot {
         }
     }
 
+    /// As people are told of it.
+    pub fn name(&self) -> String {
+        format!("{} [{}]", self.topic, self.number)
+    }
+
     /// The client has been put to [`Slot::taken`].
     pub fn placed(&mut self) {
         (self.unplaced, self.seeks_refused) = (false, 0);

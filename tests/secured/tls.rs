@@ -48,14 +48,7 @@ fn shared() -> Place {
 #[ignore = "needs a binary with TLS, see main.rs"]
 fn with_tls_and_scram_everything_is_delivered_and_committed() {
     let mut visitor = visitor(shared(), Door::SealedLogin, "scram", Behaviour::instant());
-    visitor.allow();
-    visitor.stage.fill(1_000);
-    let sidecar = visitor.sidecar(&[("LOG_LEVEL", "debug"), ("KAFKA_CFG_DEBUG", "security,broker")]);
-    visitor.stage.await_no_lag(WITHIN);
-    await_ready(&sidecar);
-    assert_keeps_secrets(&sidecar, &[]);
-    assert!(sidecar.stop().0.success());
-    visitor.stage.verdict(Repeats::AtMost(0)).holds();
+    visitor.is_let_in();
     println!("SASL_SSL with SCRAM-SHA-512: 1000 delivered, the password is told nowhere");
 }
 
@@ -63,14 +56,7 @@ fn with_tls_and_scram_everything_is_delivered_and_committed() {
 #[ignore = "needs a binary with TLS, see main.rs"]
 fn a_client_with_a_certificate_is_let_in_and_one_without_is_told() {
     let mut visitor = visitor(shared(), Door::Sealed, "mutual", Behaviour::instant());
-    visitor.allow();
-    visitor.stage.fill(1_000);
-    let sidecar = visitor.sidecar(&[("LOG_LEVEL", "debug"), ("KAFKA_CFG_DEBUG", "security,broker")]);
-    visitor.stage.await_no_lag(WITHIN);
-    await_ready(&sidecar);
-    assert_keeps_secrets(&sidecar, &[]);
-    assert!(sidecar.stop().0.success());
-    visitor.stage.verdict(Repeats::AtMost(0)).holds();
+    visitor.is_let_in();
     visitor.forget(|flag| flag.contains("SSL_CERTIFICATE") || flag.contains("SSL_KEY"));
     let mut without = visitor.sidecar(&[]);
     let said = complaint(&without, "look at KAFKA_CFG_SSL_CERTIFICATE_LOCATION and KAFKA_CFG_SSL_KEY_LOCATION");

@@ -6,6 +6,7 @@ use crate::{
     acls::{Right, Rights},
     broker::{self, Door, PASSWORD, USER},
     certificates::KEY_PASSWORD,
+    judge::Repeats,
     sidecar::{Sidecar, eventually},
     stage::{Place, Stage},
     worker::Behaviour,
@@ -42,6 +43,19 @@ impl Visitor {
     /// From now on without these flags.
     pub fn forget(&mut self, which: impl Fn(&str) -> bool) {
         self.way.retain(|(flag, _)| !which(flag));
+    }
+
+    /// All is delivered once, and nothing secret is said, however much is logged.
+    pub fn is_let_in(&mut self) {
+        self.allow();
+        self.stage.fill(1_000);
+        let sidecar = self.sidecar(&[("LOG_LEVEL", "debug"), ("KAFKA_CFG_DEBUG", "security,broker")]);
+        self.stage.await_delivered(1_000, WITHIN);
+        self.stage.await_no_lag(WITHIN);
+        await_ready(&sidecar);
+        assert_keeps_secrets(&sidecar, &[]);
+        assert!(sidecar.stop().0.success());
+        self.stage.verdict(Repeats::AtMost(0)).holds();
     }
 
     /// `flags` win over how it comes in otherwise.

@@ -216,7 +216,7 @@ impl Poller {
         if !slot.seek_refused() {
             return;
         }
-        let name = format!("{topic} [{number}]");
+        let name = slot.name();
         if self.reset_to.is_none() && error.rdkafka_error_code() == Some(Code::State) {
             return self.fail_without_start(&name, "the client has stopped reading it");
         }
@@ -280,7 +280,7 @@ impl Poller {
     /// Nothing committed: as at the start, where `auto.offset.reset` says.
     fn seek_to_reset(&mut self, id: PartitionId) {
         let Some(to) = self.reset_to else {
-            let name = self.partitions.get(id).map(|slot| format!("{} [{}]", slot.topic, slot.number));
+            let name = self.partitions.get(id).map(Slot::name);
             return self.fail_without_start(&name.unwrap_or_default(), "nothing is committed");
         };
         let mut list = self.partitions.list([id]);

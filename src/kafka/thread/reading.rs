@@ -36,15 +36,10 @@ impl super::Poller {
         let Some(id) = self.partitions.of(message) else { return };
         let paused = !self.pauses.none_applied() && self.pauses.is_applied(id);
         let Some(slot) = self.partitions.get_mut(id).filter(|slot| slot.phase == Phase::Assigned) else { return };
-        let kind = message.kind();
-        if matches!(kind, Kind::NoStart | Kind::Error(_)) {
-            return self.take_error(id, &kind, message, now);
-        }
-        // On the wrong side of a seek or a pause: fetched again.
-        if slot.unplaced || paused {
-            return;
-        }
-        match kind {
+        match message.kind() {
+            kind @ (Kind::NoStart | Kind::Error(_)) => self.take_error(id, &kind, message, now),
+            // On the wrong side of a seek or a pause: fetched again.
+            _ if slot.unplaced || paused => {}
             Kind::Record | Kind::End if slot.disbelieves(message.offset(), now) => self.place_again_at = Some(now),
             Kind::Record => {
                 if slot.taken.is_some_and(|next| message.offset() < next) {
@@ -72,14 +67,13 @@ impl super::Poller {
                 (slot.heard_at, slot.refused_at) = (Some(now), None);
                 self.stash.push_end(PartitionEnd { partition: id, offset: message.offset() });
             }
-            Kind::NoStart | Kind::Error(_) => {}
         }
     }
 
     /// Told whatever else holds the partition back: nothing tells of it again.
     fn take_error(&mut self, id: PartitionId, kind: &Kind, message: &Message, now: Instant) {
         let Some(slot) = self.partitions.get_mut(id) else { return };
-        let name = format!("{} [{}]", slot.topic, slot.number);
+        let name = slot.name();
         if let Kind::Error(code) = kind {
             slot.spoiled |= slot.taken.is_none();
             slot.refused_at = complaints::is_refusal(*code).then_some(now);

@@ -146,4 +146,4 @@ where
 }
 
 #[cfg(test)]
-mod tests;
+pub(in crate::telemetry) mod tests;

@@ -10,8 +10,9 @@ use tracing::{debug, error, info, warn};
 
 use super::*;
 
+/// Where a log can be read back.
 #[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
+pub struct Lines(pub Arc<Mutex<Vec<u8>>>);
 
 impl io::Write for Lines {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {

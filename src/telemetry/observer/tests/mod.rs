@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeSet,
-    io,
     sync::{Arc, Mutex},
 };
 
@@ -18,7 +17,7 @@ use crate::{
     record::{PartitionId, Payload, Record, RequestId},
     telemetry::{
         self, Readout,
-        log::{self, LevelControl},
+        log::{self, LevelControl, tests::Lines},
         settings::{LogFormat, LogLevel, LogSettings},
     },
     time::{Instant, UnixMillis},
@@ -68,19 +67,6 @@ impl Bench {
         let bytes = std::mem::take(&mut *self.lines.lock().unwrap());
         let text = String::from_utf8(bytes).unwrap();
         text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"))).collect()
-    }
-}
-
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 
